@@ -1,0 +1,90 @@
+//===- TenonAttrs.td - attributes and enums ------------------------------------------------------------------*- tablegen -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_ATTRS_TD
+#define TENON_ATTRS_TD
+
+include "TenonDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+// Named activations: those that ATen has as one op and libraries have as one fused step. `alpha` and `beta` are used as
+// the comment says; elsewhere they are zero.
+def Tenon_ActivationKind : I32EnumAttr<"ActivationKind", "a named activation", [
+    I32EnumAttrCase<"Relu", 0, "relu">,               // max(x, 0), NaN kept
+    I32EnumAttrCase<"GeluErf", 1, "gelu_erf">,        // x/2 (1 + erf(x/sqrt 2))
+    I32EnumAttrCase<"GeluTanh", 2, "gelu_tanh">,      // x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+    I32EnumAttrCase<"Sigmoid", 3, "sigmoid">,
+    I32EnumAttrCase<"Tanh", 4, "tanh">,
+    I32EnumAttrCase<"Silu", 5, "silu">,               // x sigmoid(x)
+    I32EnumAttrCase<"HardSigmoid", 6, "hardsigmoid">, // min(max(x + 3, 0), 6) / 6
+    I32EnumAttrCase<"HardSwish", 7, "hardswish">,     // x hardsigmoid(x)
+    I32EnumAttrCase<"LeakyRelu", 8, "leaky_relu">,    // x > 0 ? x : alpha x
+    I32EnumAttrCase<"Elu", 9, "elu">,                 // x > 0 ? x : alpha (exp(x) - 1)
+    I32EnumAttrCase<"Clip", 10, "clip">,              // min(max(x, alpha), beta), NaN kept
+    I32EnumAttrCase<"Softplus", 11, "softplus">,      // log(1 + exp(alpha x)) / alpha; x where alpha x > beta
+    I32EnumAttrCase<"Mish", 12, "mish">,              // x tanh(softplus(x))
+  ]> {
+  let cppNamespace = "::tenon";
+  let genSpecializedAttr = 0;
+}
+
+// One step of the epilogue of a matmul or convolution, applied in order to the accumulated result `acc`.
+def Tenon_EpilogueKind : I32EnumAttr<"EpilogueKind", "one step of an epilogue", [
+    I32EnumAttrCase<"Activation", 0, "activation">, // acc = activation(acc)
+    I32EnumAttrCase<"Add", 1, "add">,               // acc = acc + operand
+    I32EnumAttrCase<"Mul", 2, "mul">,               // acc = acc * operand
+    I32EnumAttrCase<"Scale", 3, "scale">,           // acc = acc * alpha
+  ]> {
+  let cppNamespace = "::tenon";
+  let genSpecializedAttr = 0;
+}
+
+def Tenon_PoolKind : I32EnumAttr<"PoolKind", "a pooling function", [
+    I32EnumAttrCase<"Max", 0, "max">,
+    I32EnumAttrCase<"AvgIncludePad", 1, "avg_include_pad">,
+    I32EnumAttrCase<"AvgExcludePad", 2, "avg_exclude_pad">,
+  ]> {
+  let cppNamespace = "::tenon";
+  let genSpecializedAttr = 0;
+}
+
+// Where the bytes of a global come from.
+def Tenon_GlobalKind : I32EnumAttr<"GlobalKind", "where a global's bytes come from", [
+    I32EnumAttrCase<"Weight", 0, "weight">,   // read-only: a range of the archive's record `record`
+    I32EnumAttrCase<"State", 1, "state">,     // starts as such a range (or zeros) and is written by runs
+    I32EnumAttrCase<"Hoisted", 2, "hoisted">, // computed by @init at load, read-only afterwards
+  ]> {
+  let cppNamespace = "::tenon";
+  let genSpecializedAttr = 0;
+}
+
+class Tenon_Attr<string name, string attrMnemonic> : AttrDef<Tenon_Dialect, name> { let mnemonic = attrMnemonic; }
+
+def Tenon_ActivationKindAttr : EnumAttr<Tenon_Dialect, Tenon_ActivationKind, "activation_kind">;
+def Tenon_PoolKindAttr : EnumAttr<Tenon_Dialect, Tenon_PoolKind, "pool_kind">;
+def Tenon_GlobalKindAttr : EnumAttr<Tenon_Dialect, Tenon_GlobalKind, "global_kind">;
+
+def Tenon_EpilogueAttr : Tenon_Attr<"Epilogue", "epilogue"> {
+  let summary = "one step of an epilogue; `add` and `mul` take the op's next `extras` operand";
+  let parameters = (ins EnumParameter<Tenon_EpilogueKind>:$kind,
+                        DefaultValuedParameter<"::tenon::ActivationKind", "::tenon::ActivationKind::Relu">:$activation,
+                        "::mlir::FloatAttr":$alphaAttr, "::mlir::FloatAttr":$betaAttr);
+  let builders = [AttrBuilder<(ins "EpilogueKind":$kind, CArg<"ActivationKind", "ActivationKind::Relu">:$activation,
+                                   CArg<"double", "0.0">:$alpha, CArg<"double", "0.0">:$beta), [{
+    auto f64 = ::mlir::Float64Type::get($_ctxt);
+    return $_get($_ctxt, kind, activation, ::mlir::FloatAttr::get(f64, alpha), ::mlir::FloatAttr::get(f64, beta));
+  }]>];
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDeclaration = [{
+    double getAlpha() const { return getAlphaAttr().getValueAsDouble(); }
+    double getBeta() const { return getBetaAttr().getValueAsDouble(); }
+    /// True for the steps that take a tensor operand.
+    bool takesOperand() const;
+  }];
+}
+
+#endif // TENON_ATTRS_TD

@@ -1,0 +1,230 @@
+//===- TenonOps.cpp - verifiers, folders and effects of the ops -----------------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/ir/TenonDialect.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpImplementation.h"
+
+using namespace mlir;
+using namespace tenon;
+
+#define GET_OP_CLASSES
+#include "compiler/ir/TenonOps.cpp.inc"
+
+//===--- effects -----------------------------------------------------------------------------------------------------===//
+
+using Effects = SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>;
+
+// A structured op reads its memref inputs and writes its memref inits; on tensors it has no effect.
+static void appendStructuredEffects(DestinationStyleOpInterface op, Effects &effects) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<MemRefType>(operand.get().getType()))
+      continue;
+    if (op.isDpsInit(&operand))
+      effects.emplace_back(MemoryEffects::Write::get(), &operand);
+    else
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+  }
+}
+
+#define STRUCTURED_OP_EFFECTS(OP)                                                                                      \
+  void OP::getEffects(Effects &effects) { appendStructuredEffects(*this, effects); }
+STRUCTURED_OP_EFFECTS(MatmulOp)
+STRUCTURED_OP_EFFECTS(ConvOp)
+STRUCTURED_OP_EFFECTS(PoolOp)
+STRUCTURED_OP_EFFECTS(AttentionOp)
+STRUCTURED_OP_EFFECTS(ConcatOp)
+STRUCTURED_OP_EFFECTS(LaunchOp)
+#undef STRUCTURED_OP_EFFECTS
+
+void LoadGlobalOp::getEffects(Effects &effects) {
+  auto global = SymbolTable::lookupNearestSymbolFrom<GlobalOp>(*this, getGlobalAttr());
+  if (!global || global.getKind() == GlobalKind::State)
+    effects.emplace_back(MemoryEffects::Read::get());
+}
+
+// A check stops the run: it must stay where it is, like a write nobody reads.
+void CheckIndexOp::getEffects(Effects &effects) { effects.emplace_back(MemoryEffects::Write::get()); }
+
+//===--- views -------------------------------------------------------------------------------------------------------===//
+
+// Returns success when `sizes` has one value per dynamic dimension of `type`.
+static LogicalResult verifyDynamicSizes(Operation *op, RankedTensorType type, ValueRange sizes) {
+  if (static_cast<size_t>(type.getNumDynamicDims()) == sizes.size())
+    return success();
+  return op->emitOpError("has ") << sizes.size() << " sizes for " << type.getNumDynamicDims()
+                                 << " dynamic dimensions of its result";
+}
+
+LogicalResult ReshapeOp::verify() {
+  auto source = cast<RankedTensorType>(getSource().getType());
+  auto result = cast<RankedTensorType>(getType());
+  if (source.getElementType() != result.getElementType())
+    return emitOpError("changes the element type");
+  if (source.hasStaticShape() && result.hasStaticShape() && source.getNumElements() != result.getNumElements())
+    return emitOpError("changes the number of elements from ")
+           << source.getNumElements() << " to " << result.getNumElements();
+  return verifyDynamicSizes(*this, result, getSizes());
+}
+
+OpFoldResult ReshapeOp::fold(FoldAdaptor) {
+  auto result = cast<RankedTensorType>(getType());
+  if (getSource().getType() == result && result.hasStaticShape())
+    return getSource();
+  // A reshape of a reshape is one reshape.
+  if (auto inner = getSource().getDefiningOp<ReshapeOp>()) {
+    getSourceMutable().assign(inner.getSource());
+    return getResult();
+  }
+  return {};
+}
+
+LogicalResult PermuteOp::verify() {
+  auto source = cast<RankedTensorType>(getSource().getType());
+  auto result = cast<RankedTensorType>(getType());
+  ArrayRef<int64_t> order = getOrder();
+  if (source.getRank() != result.getRank() || static_cast<int64_t>(order.size()) != source.getRank())
+    return emitOpError("order, source and result differ in rank");
+  SmallVector<bool> seen(order.size(), false);
+  for (auto [dim, from] : llvm::enumerate(order)) {
+    if (from < 0 || from >= source.getRank() || std::exchange(seen[from], true))
+      return emitOpError("order is no permutation");
+    if (source.getDimSize(from) != result.getDimSize(dim))
+      return emitOpError("result dimension ") << dim << " differs from source dimension " << from;
+  }
+  return success();
+}
+
+OpFoldResult PermuteOp::fold(FoldAdaptor) {
+  if (llvm::equal(getOrder(), llvm::seq<int64_t>(0, getOrder().size())))
+    return getSource();
+  // A permutation of a permutation is one permutation.
+  if (auto inner = getSource().getDefiningOp<PermuteOp>()) {
+    SmallVector<int64_t> order;
+    for (int64_t from : getOrder())
+      order.push_back(inner.getOrder()[from]);
+    setOrder(order);
+    getSourceMutable().assign(inner.getSource());
+    return getResult();
+  }
+  return {};
+}
+
+LogicalResult BroadcastOp::verify() {
+  auto source = cast<RankedTensorType>(getSource().getType());
+  auto result = cast<RankedTensorType>(getType());
+  int64_t added = result.getRank() - source.getRank();
+  if (added < 0)
+    return emitOpError("lowers the rank");
+  for (int64_t dim = 0; dim < source.getRank(); ++dim) {
+    int64_t from = source.getDimSize(dim), to = result.getDimSize(dim + added);
+    if (from != to && from != 1 && !ShapedType::isDynamic(from) && !ShapedType::isDynamic(to))
+      return emitOpError("stretches dimension ") << dim << " of size " << from << " to " << to;
+  }
+  return verifyDynamicSizes(*this, result, getSizes());
+}
+
+OpFoldResult BroadcastOp::fold(FoldAdaptor) {
+  auto result = cast<RankedTensorType>(getType());
+  return getSource().getType() == result && result.hasStaticShape() ? OpFoldResult(getSource()) : OpFoldResult();
+}
+
+//===--- structured ops ----------------------------------------------------------------------------------------------===//
+
+static ShapedType shapedType(Value value) { return cast<ShapedType>(value.getType()); }
+
+// Returns success when an op on tensors has a result per init, and one on memrefs none.
+static LogicalResult verifyDestinationStyle(DestinationStyleOpInterface op) {
+  for (OpOperand &init : op.getDpsInitsMutable())
+    if (isa<MemRefType>(init.get().getType()) && op->getNumResults() != 0)
+      return op->emitOpError("has results although it writes a memref");
+  return success();
+}
+
+// Returns success when the epilogue's operand steps are as many as the extras.
+static LogicalResult verifyEpilogue(Operation *op, ArrayAttr epilogue, ValueRange extras) {
+  size_t taken =
+      llvm::count_if(epilogue, [](Attribute step) { return cast<EpilogueAttr>(step).takesOperand(); });
+  if (taken != extras.size())
+    return op->emitOpError("epilogue takes ") << taken << " operands but has " << extras.size();
+  return success();
+}
+
+static bool disagree(int64_t a, int64_t b) { return !ShapedType::isDynamic(a) && !ShapedType::isDynamic(b) && a != b; }
+
+LogicalResult MatmulOp::verify() {
+  if (getInits().size() != 1)
+    return emitOpError("needs one init");
+  ShapedType lhs = shapedType(getLhs()), rhs = shapedType(getRhs()), init = shapedType(getInits()[0]);
+  int64_t rank = init.getRank();
+  if (rank < 2 || lhs.getRank() != rank || rhs.getRank() != rank)
+    return emitOpError("operands and init need one rank of at least two");
+  if (disagree(lhs.getDimSize(rank - 1), rhs.getDimSize(rank - 2)))
+    return emitOpError("sums over ") << lhs.getDimSize(rank - 1) << " and " << rhs.getDimSize(rank - 2) << " elements";
+  if (disagree(lhs.getDimSize(rank - 2), init.getDimSize(rank - 2)) ||
+      disagree(rhs.getDimSize(rank - 1), init.getDimSize(rank - 1)))
+    return emitOpError("init has another shape than the product");
+  if (failed(verifyEpilogue(*this, getEpilogue(), getExtras())))
+    return failure();
+  return verifyDestinationStyle(*this);
+}
+
+LogicalResult ConvOp::verify() {
+  if (getInits().size() != 1)
+    return emitOpError("needs one init");
+  ShapedType input = shapedType(getInput()), weight = shapedType(getWeight()), init = shapedType(getInits()[0]);
+  int64_t spatial = input.getRank() - 2;
+  if (spatial < 1 || spatial > 3 || weight.getRank() != input.getRank() || init.getRank() != input.getRank())
+    return emitOpError("input, weight and init need one rank from 3 to 5");
+  if (static_cast<int64_t>(getStride().size()) != spatial || static_cast<int64_t>(getDilation().size()) != spatial ||
+      static_cast<int64_t>(getPadding().size()) != 2 * spatial)
+    return emitOpError("stride, dilation and padding need ") << spatial << ", " << spatial << " and " << 2 * spatial
+                                                             << " entries";
+  if (getGroups() < 1)
+    return emitOpError("needs at least one group");
+  int64_t channelDim = getTransposed() ? 0 : 1;
+  int64_t perGroup = getTransposed() ? 1 : getGroups();
+  if (!ShapedType::isDynamic(weight.getDimSize(channelDim)) &&
+      disagree(input.getDimSize(1), weight.getDimSize(channelDim) * perGroup))
+    return emitOpError("input has ") << input.getDimSize(1) << " channels, the weight is for "
+                                     << weight.getDimSize(channelDim) * perGroup;
+  if (failed(verifyEpilogue(*this, getEpilogue(), getExtras())))
+    return failure();
+  return verifyDestinationStyle(*this);
+}
+
+LogicalResult PoolOp::verify() {
+  if (getInits().size() != 1)
+    return emitOpError("needs one init");
+  int64_t spatial = shapedType(getInput()).getRank() - 2;
+  if (spatial < 1 || spatial > 3 || static_cast<int64_t>(getWindow().size()) != spatial ||
+      static_cast<int64_t>(getStride().size()) != spatial || static_cast<int64_t>(getDilation().size()) != spatial ||
+      static_cast<int64_t>(getPadding().size()) != 2 * spatial)
+    return emitOpError("window, stride, dilation and padding do not fit the input's rank");
+  return verifyDestinationStyle(*this);
+}
+
+LogicalResult AttentionOp::verify() {
+  if (getInits().size() != 1)
+    return emitOpError("needs one init");
+  ShapedType query = shapedType(getQuery()), key = shapedType(getKey()), value = shapedType(getValue());
+  if (query.getRank() != 4 || key.getRank() != 4 || value.getRank() != 4)
+    return emitOpError("query, key and value need rank 4");
+  if (disagree(query.getDimSize(3), key.getDimSize(3)) || disagree(key.getDimSize(2), value.getDimSize(2)))
+    return emitOpError("query, key and value do not fit each other");
+  return verifyDestinationStyle(*this);
+}
+
+LogicalResult ConcatOp::verify() {
+  if (getInits().size() != 1 || getSources().empty())
+    return emitOpError("needs one init and at least one source");
+  if (getDim() >= static_cast<uint64_t>(shapedType(getInits()[0]).getRank()))
+    return emitOpError("has no dimension ") << getDim();
+  return verifyDestinationStyle(*this);
+}
+
+LogicalResult LaunchOp::verify() { return verifyDestinationStyle(*this); }

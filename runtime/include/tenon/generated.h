@@ -1,0 +1,194 @@
+//===- tenon/generated.h - what emitted code calls -----------------------------------------------------------*- C++ -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+//
+// The interface between a model's emitted C++ wrapper and the runtime that is linked into the same shared object. Not for
+// applications (they use tenon.h or model.hpp), and not stable between versions: compiler and runtime ship together.
+//
+// Concepts
+//   Run        one execution: its inputs and outputs, its arena, its threads. Emitted functions get one.
+//   TensorView memory with sizes and strides (elements). Owns nothing.
+//   site       the number of a library call in the wrapper. The runtime keeps per site what the library needs between runs:
+//              primitives and packed weights.
+//   preparing  at load the runtime calls run() once with Run::preparing() true: library functions then create their
+//              primitives, pack constant weights and return; launches and checks do nothing; no input has data.
+//
+// Errors are thrown as tenon::Error inside the shared object and caught at its C interface; kernels never throw.
+// Kept free of the standard library's heavy headers: this file decides how long a wrapper takes to compile.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_GENERATED_H
+#define TENON_GENERATED_H
+
+#include <initializer_list>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tenon/tenon.h"
+
+namespace tenon {
+
+enum class DType : int32_t { F32, F64, F16, BF16, I8, I16, I32, I64, U8, U16, U32, U64, Bool, C64, C128 };
+
+inline constexpr int32_t maxRank = 12;
+
+/// Memory with sizes and strides; `data` is the first element.
+struct TensorView {
+  void *data = nullptr;
+  DType dtype = DType::F32;
+  int32_t rank = 0;
+  int64_t sizes[maxRank] = {};
+  int64_t strides[maxRank] = {}; // elements
+};
+
+inline TensorView view(DType dtype, const void *data, std::initializer_list<int64_t> sizes,
+                       std::initializer_list<int64_t> strides) {
+  TensorView v;
+  v.data = const_cast<void *>(data);
+  v.dtype = dtype;
+  v.rank = static_cast<int32_t>(sizes.size());
+  int32_t i = 0;
+  for (int64_t size : sizes)
+    v.sizes[i++] = size;
+  i = 0;
+  for (int64_t stride : strides)
+    v.strides[i++] = stride;
+  return v;
+}
+
+/// A list of views that lives as long as the full expression it is written in.
+struct TensorViews {
+  const TensorView *begin = nullptr;
+  int32_t count = 0;
+  TensorViews() = default;
+  TensorViews(std::initializer_list<TensorView> views) : begin(views.begin()), count(static_cast<int32_t>(views.size())) {}
+};
+
+//===--- a run -------------------------------------------------------------------------------------------------------===//
+
+class Run {
+public:
+  virtual bool preparing() const = 0;
+  /// The data of user input `index`: row-major, 64-byte alignment not guaranteed. Null while preparing.
+  virtual void *input(int32_t index) const = 0;
+  /// Size of dimension `dim` of user input `index`.
+  virtual int64_t inputSize(int32_t index, int32_t dim) const = 0;
+  /// The caller's row-major memory for output `index`.
+  virtual void *output(int32_t index) const = 0;
+  /// The memory of global `index` (Model::globals).
+  virtual void *global(int32_t index) const = 0;
+  /// The run's scratch memory, 64-byte aligned, at least `bytes` long; call once, first. Contents are undefined.
+  virtual char *arena(int64_t bytes) = 0;
+
+protected:
+  ~Run() = default;
+};
+
+//===--- kernels -----------------------------------------------------------------------------------------------------===//
+
+/// A generated kernel: handles units [begin, end) of its parallel extent.
+using KernelFn = void(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end);
+
+/// Runs `kernel` over [0, extent), split over the run's threads where extent * unitCost (roughly: scalar operations) pays
+/// for it.
+void launch(Run &run, KernelFn *kernel, int64_t extent, int64_t unitCost, std::initializer_list<void *> buffers,
+            std::initializer_list<int64_t> sizes);
+
+//===--- guards ------------------------------------------------------------------------------------------------------===//
+
+/// Fails the run with `message`, in which {0}, {1}, … stand for `values`.
+[[noreturn]] void guardFailed(const char *message, std::initializer_list<int64_t> values);
+
+/// Fails the run where an element of `indices` lies outside [-size, size).
+void checkIndex(Run &run, const TensorView &indices, int64_t size, const char *what);
+
+//===--- library ops -------------------------------------------------------------------------------------------------===//
+
+enum class ActivationKind : int32_t {
+  Relu, GeluErf, GeluTanh, Sigmoid, Tanh, Silu, HardSigmoid, HardSwish, LeakyRelu, Elu, Clip, Softplus, Mish
+};
+enum class EpilogueKind : int32_t { Activation, Add, Mul, Scale };
+
+/// One step of an epilogue, applied to the accumulated result; Add and Mul take the call's next extra.
+struct EpilogueStep {
+  EpilogueKind kind;
+  ActivationKind activation = ActivationKind::Relu;
+  double alpha = 0, beta = 0;
+};
+struct Epilogue {
+  EpilogueStep steps[8];
+  int32_t count = 0;
+};
+
+/// output = epilogue(lhs x rhs + bias); shapes and meaning as in tenon.matmul. `rhsIsConstant`: rhs may be packed once.
+struct MatmulSpec {
+  bool rhsIsConstant = false;
+  Epilogue epilogue = {};
+};
+void matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorView &lhs, const TensorView &rhs,
+            const TensorView *bias, TensorViews extras, const TensorView &output);
+
+/// output = epilogue(convolution + bias); shapes and meaning as in tenon.conv.
+struct ConvSpec {
+  int64_t stride[3] = {1, 1, 1}, padding[6] = {}, dilation[3] = {1, 1, 1};
+  int64_t groups = 1;
+  bool transposed = false, weightIsConstant = false;
+  Epilogue epilogue = {};
+};
+void conv(Run &run, int32_t site, const ConvSpec &spec, const TensorView &input, const TensorView &weight,
+          const TensorView *bias, TensorViews extras, const TensorView &output);
+
+enum class PoolKind : int32_t { Max, AvgIncludePad, AvgExcludePad };
+struct PoolSpec {
+  PoolKind kind;
+  int64_t window[3] = {1, 1, 1}, stride[3] = {1, 1, 1}, padding[6] = {}, dilation[3] = {1, 1, 1};
+};
+void pool(Run &run, int32_t site, const PoolSpec &spec, const TensorView &input, const TensorView &output);
+
+/// output = softmax(query key^T * scale + mask) value; shapes and meaning as in tenon.attention. `mask` may be null.
+struct AttentionSpec {
+  double scale = 1;
+  bool causal = false;
+};
+void attention(Run &run, int32_t site, const AttentionSpec &spec, const TensorView &query, const TensorView &key,
+               const TensorView &value, const TensorView *mask, const TensorView &output);
+
+/// Copies `source` to `destination` (same sizes and dtype, any strides).
+void copy(Run &run, const TensorView &source, const TensorView &destination);
+
+//===--- the model ---------------------------------------------------------------------------------------------------===//
+
+enum class GlobalKind : int32_t { Weight, State, Hoisted };
+
+/// Memory that lives as long as the loaded model.
+struct Global {
+  GlobalKind kind;
+  int64_t bytes;
+  int64_t offset; ///< of the initial bytes in the weights blob; -1: none (hoisted, or a state that starts as zeros)
+};
+
+/// What the emitted file says about its model. The runtime refers to it as tenon::model.
+struct Model {
+  tenon_model_info info;
+  const Global *globals;
+  int32_t numGlobals;
+  int32_t numSites;
+  bool hasDynamicShapes;
+  int64_t weightsBytes;     ///< length of the weights blob
+  uint64_t weightsHash;     ///< of the blob's content (XXH3-64 as llvm::xxh3_64bits computes it)
+  const char *weightsFile;  ///< base name beside the .so; null: appended to the .so itself
+  void (*init)(Run &);      ///< computes hoisted globals; null where there are none
+  void (*run)(Run &);
+  void (*outputShapes)(Run &, int64_t *const *shapes);
+};
+extern const Model model;
+
+/// The body of the shared object's exported entry.
+const tenon_api *entry(uint32_t abiVersion);
+
+} // namespace tenon
+
+#endif // TENON_GENERATED_H
