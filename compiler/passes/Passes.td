@@ -1,0 +1,29 @@
+//===- Passes.td - the passes on tensors and buffers -----------------------------------------------------------*- tablegen -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+//
+// In the order in which compiler/pipeline runs them. A pass that decides something says so with a remark (Remarks.h).
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_PASSES_TD
+#define TENON_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===--- normalize ---------------------------------------------------------------------------------------------------===//
+
+def FoldViewsIntoGenerics : Pass<"fold-views-into-generics", "::mlir::func::FuncOp"> {
+  let summary = "reads permuted, broadcast and unit-dimension views through indexing maps";
+  let description = [{
+    A linalg.generic reads the source of a tenon.permute, a tenon.broadcast or a tenon.reshape that only adds or drops
+    dimensions of size one; generics that only pass an operand on disappear.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
+//===--- buffers -----------------------------------------------------------------------------------------------------===//
+
+#endif // TENON_PASSES_TD
