@@ -12,6 +12,7 @@
 #define TENON_PASSES_PASSES_H
 
 #include "compiler/ir/TenonDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

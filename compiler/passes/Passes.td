@@ -13,15 +13,19 @@
 
 include "mlir/Pass/PassBase.td"
 
+class Tenon_Pass<string flag, string op> : Pass<flag, op> {
+  let dependentDialects = ["::tenon::TenonDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 //===--- normalize ---------------------------------------------------------------------------------------------------===//
 
-def FoldViewsIntoGenerics : Pass<"fold-views-into-generics", "::mlir::func::FuncOp"> {
+def FoldViewsIntoGenerics : Tenon_Pass<"fold-views-into-generics", "::mlir::func::FuncOp"> {
   let summary = "reads permuted, broadcast and unit-dimension views through indexing maps";
   let description = [{
     A linalg.generic reads the source of a tenon.permute, a tenon.broadcast or a tenon.reshape that only adds or drops
     dimensions of size one; generics that only pass an operand on disappear.
   }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
 //===--- buffers -----------------------------------------------------------------------------------------------------===//
