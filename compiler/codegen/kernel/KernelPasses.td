@@ -1,0 +1,37 @@
+//===- KernelPasses.td - passes that turn kernel functions into vector code -------------------------------------*- tablegen -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_KERNEL_PASSES_TD
+#define TENON_KERNEL_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def VectorizeKernels : Pass<"tenon-vectorize-kernels", "::mlir::ModuleOp"> {
+  let summary = "rewrites kernel functions on buffers to loops of explicit vector code";
+  let description = [{
+    Input: functions with attribute `tenon.kernel` as bufferisation leaves them. Output: the form that compiler/README.md
+    calls a kernel at the vector level. Fails with a diagnostic where a kernel's loops do not map into one domain.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "unsigned", "512", "bits of one fixed-size vector register">,
+    Option<"scalable", "scalable", "bool", "false", "vectors are multiples of 128 bits, the multiple known at run time">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect", "::tenon::TenonDialect"];
+}
+
+def ExpandMath : Pass<"tenon-expand-math", "::mlir::func::FuncOp"> {
+  let summary = "gives transcendental functions and activations their inline formulas";
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerKernelsToLLVM : Pass<"tenon-lower-kernels-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "converts kernel functions of the vector level, after scf became cf, to the LLVM dialect";
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif // TENON_KERNEL_PASSES_TD
