@@ -36,6 +36,9 @@ namespace tenon {
 inline constexpr llvm::StringLiteral kernelAttrName = "tenon.kernel";
 /// Argument and result attribute of @main: the name in the exported graph (data, never source text).
 inline constexpr llvm::StringLiteral nameAttrName = "tenon.name";
+/// Attribute of a producer on tensors: per result the dimensions from outermost to innermost in memory, an empty list for
+/// row-major (array of DenseI64ArrayAttr).
+inline constexpr llvm::StringLiteral layoutAttrName = "tenon.layout";
 /// The function a run executes, and the one that computes hoisted globals at load.
 inline constexpr llvm::StringLiteral mainFunctionName = "main";
 inline constexpr llvm::StringLiteral initFunctionName = "init";

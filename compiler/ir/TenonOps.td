@@ -238,6 +238,13 @@ def Tenon_BufferOp : Tenon_Op<"buffer", [AttrSizedOperandSegments]> {
   }];
 }
 
+def Tenon_ArenaOp : Tenon_Op<"arena"> {
+  let summary = "the size of the run's arena, in bytes";
+  let description = [{Stands before every tenon.buffer of its function; either a constant or a value.}];
+  let arguments = (ins Optional<Index>:$bytes, OptionalAttr<I64Attr>:$static_bytes);
+  let assemblyFormat = "($bytes^)? attr-dict";
+}
+
 def Tenon_BindBufferOp : Tenon_Op<"bind_buffer", [Pure]> {
   let summary = "argument `index` of a kernel's buffer table as a memref";
   let description = [{Kernel functions at the vector level are `(buffers: !llvm.ptr, sizes: !llvm.ptr, begin: index, end: index)`.

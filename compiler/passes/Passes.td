@@ -30,4 +30,19 @@ def FoldViewsIntoGenerics : Tenon_Pass<"fold-views-into-generics", "::mlir::func
 
 //===--- buffers -----------------------------------------------------------------------------------------------------===//
 
+def AssignLayouts : Pass<"assign-layouts", "::mlir::func::FuncOp"> {
+  let summary = "chooses the order in which values lie in memory (attribute tenon.layout)";
+}
+
+def Bufferize : Pass<"bufferize", "::mlir::ModuleOp"> {
+  let summary = "gives every tensor memory; views become strides";
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def PlanMemory : Pass<"plan-memory", "::mlir::func::FuncOp"> {
+  let summary = "gives every tenon.buffer its offset in one arena";
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 #endif // TENON_PASSES_TD
