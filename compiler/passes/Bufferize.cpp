@@ -21,6 +21,7 @@
 #include "compiler/passes/StridedView.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -202,26 +203,21 @@ void FunctionBufferizer::convertArguments() {
     return tensor ? MemRefType::get(tensor.getShape(), tensor.getElementType()) : type;
   };
   SmallVector<BlockArgument> tensors(entry.getArguments());
-  SmallVector<Type> types;
   for (BlockArgument argument : tensors) {
-    types.push_back(convertType(argument.getType()));
-    if (!isa<RankedTensorType>(argument.getType()))
+    auto type = dyn_cast<MemRefType>(convertType(argument.getType()));
+    if (!type)
       continue;
     // The tensor argument stays as the key of its view until the old ops are gone.
-    BlockArgument memref = entry.insertArgument(argument.getArgNumber() + 1, types.back(), argument.getLoc());
+    BlockArgument memref = entry.insertArgument(argument.getArgNumber() + 1, type, argument.getLoc());
     SmallVector<OpFoldResult> sizes;
-    for (auto [dim, size] : llvm::enumerate(cast<MemRefType>(types.back()).getShape()))
+    for (auto [dim, size] : llvm::enumerate(type.getShape()))
       sizes.push_back(ShapedType::isDynamic(size)
                           ? OpFoldResult(memref::DimOp::create(builder, argument.getLoc(), memref, dim).getResult())
                           : builder.getIndexAttr(size));
     views[argument] = rowMajorView(memref, sizes);
   }
-  for (auto [index, type] : llvm::enumerate(function.getResultTypes())) {
-    types.push_back(convertType(type));
-    outputs.push_back(entry.addArgument(types.back(), function.getLoc()));
-    if (DictionaryAttr attributes = function.getResultAttrDict(index))
-      function.setResultAttrs(index, attributes);
-  }
+  for (Type type : function.getResultTypes())
+    outputs.push_back(entry.addArgument(convertType(type), function.getLoc()));
 }
 
 // Returns the value that a chain of reshapes starts from.
@@ -545,7 +541,7 @@ LogicalResult FunctionBufferizer::run() {
     op->erase();
   entry.eraseArguments([](BlockArgument argument) { return isa<TensorType>(argument.getType()); });
   // Names of results move to the arguments that replace them.
-  SmallVector<Attribute> argumentAttrs;
+  SmallVector<DictionaryAttr> argumentAttrs;
   function.getAllArgAttrs(argumentAttrs);
   argumentAttrs.resize(entry.getNumArguments() - outputs.size(), DictionaryAttr::get(function.getContext()));
   for (size_t index = 0; index < outputs.size(); ++index) {
