@@ -12,11 +12,13 @@
 #ifndef TENON_RUNTIME_RUNCONTEXT_H
 #define TENON_RUNTIME_RUNCONTEXT_H
 
+#include "Arguments.h"
 #include "Memory.h"
 #include "tenon/generated.h"
 
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,7 +47,7 @@ public:
 
 class RunContext final : public Run {
 public:
-  explicit RunContext(LoadedModel &model) : model(model) {}
+  explicit RunContext(LoadedModel &owner) : owner(owner) {}
   static RunContext &of(Run &run) { return static_cast<RunContext &>(run); }
 
   //===--- the emitted code's view ---===//
@@ -83,8 +85,8 @@ public:
   /// Counts `bytes` of packed weights in the model's statistics.
   void addConstantBytes(int64_t bytes);
 
-  /// Says that the plain constant [data, data + bytes) was packed and is hardly read again: its pages are given back
-  /// after the load. The memory stays readable. Ranges outside the weights blob are ignored.
+  /// Says that the plain constant [data, data + bytes) was packed and is hardly read again: its pages are given back. The
+  /// memory stays readable. Ranges outside the weights blob are ignored.
   void constantIsPacked(const void *data, size_t bytes);
 
 private:
@@ -92,15 +94,23 @@ private:
   using MakeSiteState = std::unique_ptr<SiteState> (*)(const void *);
   SiteState &siteState(int32_t site, MakeSiteState make, const void *context);
 
+  // Takes sizes and data of checked tensors; copies inputs that are not row-major or share memory with an output.
+  void bind(std::span<const DLTensor> inputs, std::span<const DLTensor> outputs);
+  // The same for an input that is read where it lies, or not at all.
+  void bindInPlace(std::span<const DLTensor> inputs);
+  // Sizes of a static signature, no data.
+  void bindSignature();
+
   struct Input {
     void *data = nullptr;
     int64_t sizes[maxRank] = {};
   };
 
-  LoadedModel &model;
+  LoadedModel &owner;
   bool preparing_ = false;
   std::vector<Input> inputs;
   std::vector<void *> outputs;
+  std::vector<ByteRange> outputRanges;
   Memory arena_, scratch_, inputCopies;
   int64_t arenaBytes = 0;
 };

@@ -1,0 +1,27 @@
+//===- CpuFeatures.h - what this CPU can do -------------------------------------------------------------*- C++ -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_RUNTIME_CPUFEATURES_H
+#define TENON_RUNTIME_CPUFEATURES_H
+
+#include <string>
+
+namespace tenon {
+
+/// Throws Error(TENON_UNSUPPORTED_CPU) where this CPU or its operating system lacks one of `features`: names in LLVM's
+/// spelling, comma-separated ("avx512f,avx512vl"). The sentence names all that are missing.
+void checkCpuFeatures(const char *features);
+
+/// Where `features` has SVE: throws Error(TENON_UNSUPPORTED_CPU) unless the calling thread's vector length, which prctl can
+/// change, is a power of two. Elsewhere does nothing.
+void checkVectorLength(const char *features);
+
+/// Whether the CPU has the feature `name`; false for names that are not in the architecture's table.
+bool hasCpuFeature(const std::string &name);
+
+} // namespace tenon
+
+#endif // TENON_RUNTIME_CPUFEATURES_H

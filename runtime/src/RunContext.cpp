@@ -1,0 +1,106 @@
+//===- RunContext.cpp - one run as the runtime's own files see it -------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "RunContext.h"
+
+#include "Arguments.h"
+#include "DTypes.h"
+#include "LoadedModel.h"
+#include "StridedCopy.h"
+
+#include <algorithm>
+
+namespace tenon {
+
+void *RunContext::global(int32_t index) const { return owner.globals[static_cast<size_t>(index)]; }
+
+char *RunContext::arena(int64_t bytes) {
+  arenaBytes = bytes;
+  return arena_.atLeast(static_cast<size_t>(bytes));
+}
+
+int RunContext::numThreads() const { return owner.team.numThreads(); }
+
+void RunContext::parallelFor(int64_t count, void (*body)(const void *, int64_t), const void *context) {
+  owner.team.parallelFor(count, body, context);
+}
+
+SiteState &RunContext::siteState(int32_t site, MakeSiteState make, const void *context) {
+  std::atomic<SiteState *> &slot = owner.sites[static_cast<size_t>(site)];
+  if (SiteState *state = slot.load(std::memory_order_acquire))
+    return *state;
+  std::lock_guard lock(owner.sitesMutex);
+  if (!slot.load(std::memory_order_relaxed))
+    slot.store(make(context).release(), std::memory_order_release);
+  return *slot.load(std::memory_order_relaxed);
+}
+
+void RunContext::addConstantBytes(int64_t bytes) { owner.constantBytes += bytes; }
+
+void RunContext::constantIsPacked(const void *data, size_t bytes) { owner.weights.releasePages(data, bytes); }
+
+//===--- binding arguments -------------------------------------------------------------------------------------------===//
+
+void RunContext::bindSignature() {
+  inputs.assign(static_cast<size_t>(model.info.num_inputs), {});
+  for (size_t i = 0; i < inputs.size(); ++i)
+    std::copy_n(model.info.inputs[i].shape, model.info.inputs[i].ndim, inputs[i].sizes);
+  outputs.assign(static_cast<size_t>(model.info.num_outputs), nullptr);
+}
+
+void RunContext::bindInPlace(std::span<const DLTensor> tensors) {
+  inputs.resize(tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    inputs[i].data = dataOf(tensors[i]);
+    std::copy_n(tensors[i].shape, tensors[i].ndim, inputs[i].sizes);
+  }
+}
+
+static bool mustBeCopied(const DLTensor &input, std::span<const ByteRange> outputRanges) {
+  if (!isRowMajor(input) || !isAligned(input))
+    return true;
+  ByteRange range = bytesOf(input);
+  return std::any_of(outputRanges.begin(), outputRanges.end(),
+                     [&](const ByteRange &output) { return range.overlaps(output); });
+}
+
+static void copyRowMajor(RunContext &context, const DLTensor &tensor, void *destination) {
+  int64_t rowMajor[maxRank], stride = 1;
+  for (int32_t dim = tensor.ndim - 1; dim >= 0; stride *= tensor.shape[dim--])
+    rowMajor[dim] = stride;
+  copyStrided(context, sizeInBytes(tensor.dtype), tensor.ndim, tensor.shape, dataOf(tensor),
+              tensor.strides ? tensor.strides : rowMajor, destination, rowMajor);
+}
+
+void RunContext::bind(std::span<const DLTensor> tensors, std::span<const DLTensor> outputTensors) {
+  bindInPlace(tensors);
+  outputs.clear();
+  outputRanges.clear();
+  for (const DLTensor &tensor : outputTensors) {
+    outputs.push_back(dataOf(tensor));
+    outputRanges.push_back(bytesOf(tensor));
+  }
+
+  constexpr size_t alignment = 64;
+  auto copiedBytes = [](const DLTensor &tensor) {
+    return (static_cast<size_t>(numElements(tensor) * sizeInBytes(tensor.dtype)) + alignment - 1) / alignment * alignment;
+  };
+  size_t total = 0;
+  for (const DLTensor &tensor : tensors)
+    total += mustBeCopied(tensor, outputRanges) ? copiedBytes(tensor) : 0;
+  if (total == 0)
+    return;
+  char *copy = inputCopies.atLeast(total);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (!mustBeCopied(tensors[i], outputRanges))
+      continue;
+    copyRowMajor(*this, tensors[i], copy);
+    inputs[i].data = copy;
+    copy += copiedBytes(tensors[i]);
+  }
+}
+
+} // namespace tenon

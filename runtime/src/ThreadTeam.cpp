@@ -1,0 +1,112 @@
+//===- ThreadTeam.cpp - the one parallel for ----------------------------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "ThreadTeam.h"
+
+#include "RunContext.h"
+
+#include <algorithm>
+#include <atomic>
+#include <sched.h>
+#include <unistd.h>
+
+// libgomp's C interface, which clang's OpenMP headers do not have. GOMP_parallel runs the function on every thread of a team,
+// the calling one included.
+extern "C" {
+void GOMP_parallel(void (*function)(void *), void *data, unsigned numThreads, unsigned flags);
+int omp_get_thread_num(void);
+int omp_get_num_threads(void);
+int omp_get_max_threads(void);
+void omp_set_num_threads(int);
+}
+
+namespace tenon {
+
+namespace {
+
+// The process whose OpenMP team this thread has used; a child of fork() inherits the note but not the team, and waiting
+// for it would never end.
+thread_local pid_t processOfTeam = 0;
+
+int numCores() {
+  cpu_set_t cores;
+  return sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
+}
+
+// One call of parallelFor, shared by its threads.
+struct Region {
+  int64_t count;
+  void (*body)(const void *, int64_t);
+  const void *context;
+  int numParts;
+  std::atomic<bool> failed = false;
+  std::exception_ptr failure;
+
+  // Runs part `part` of the indices.
+  void runPart(int part, int numParts) noexcept {
+    int64_t begin = partBegin(part, numParts), end = partBegin(part + 1, numParts);
+    try {
+      for (int64_t index = begin; index < end; ++index)
+        body(context, index);
+    } catch (...) {
+      if (!failed.exchange(true))
+        failure = std::current_exception();
+    }
+  }
+
+  // The remainder is spread over the first parts; no product that could overflow.
+  int64_t partBegin(int64_t part, int64_t numParts) const {
+    return count / numParts * part + std::min(part, count % numParts);
+  }
+};
+
+// The team may be smaller than asked for: inside an application's own region, or under OMP_THREAD_LIMIT.
+void runTeamPart(void *data) { static_cast<Region *>(data)->runPart(omp_get_thread_num(), omp_get_num_threads()); }
+
+// A lent thread has OpenMP settings of its own: a library call in the body must not open a team there.
+void runLentPart(void *data, int32_t part) {
+  auto *region = static_cast<Region *>(data);
+  int threads = omp_get_max_threads();
+  omp_set_num_threads(1);
+  region->runPart(part, region->numParts);
+  omp_set_num_threads(threads);
+}
+
+} // namespace
+
+ThreadTeam::ThreadTeam(int32_t numThreads, tenon_parallel_for_fn lentFor, void *lentPool)
+    : numThreads_(numThreads ? numThreads : numCores()), lentFor(lentFor), lentPool(lentPool) {}
+
+void ThreadTeam::parallelFor(int64_t count, void (*body)(const void *, int64_t), const void *context) const {
+  int numParts = static_cast<int>(std::min<int64_t>(count, numThreads_));
+  if (numParts <= 1) {
+    for (int64_t index = 0; index < count; ++index)
+      body(context, index);
+    return;
+  }
+  Region region{count, body, context, numParts};
+  if (isLent())
+    lentFor(lentPool, numParts, runLentPart, &region);
+  else
+    GOMP_parallel(runTeamPart, &region, static_cast<unsigned>(numParts), 0);
+  if (region.failed)
+    std::rethrow_exception(region.failure);
+}
+
+ThreadTeam::Scope::Scope(const ThreadTeam &team) : callersThreads(omp_get_max_threads()) {
+  if (team.numLibraryThreads() > 1) {
+    pid_t process = getpid();
+    if (processOfTeam && processOfTeam != process)
+      throw Error(TENON_INVALID_ARGUMENT, "this thread's team of threads did not survive fork(); run in a new thread of the "
+                                          "child, or load the model with num_threads 1");
+    processOfTeam = process;
+  }
+  omp_set_num_threads(team.numLibraryThreads());
+}
+
+ThreadTeam::Scope::~Scope() { omp_set_num_threads(callersThreads); }
+
+} // namespace tenon
