@@ -156,6 +156,7 @@ struct Graph {
   std::map<std::string, TensorMeta> tensorValues;
   std::map<std::string, SymInt> symIntValues;
   std::map<std::string, SymExpr> symFloatValues, symBoolValues;
+  std::map<std::string, std::string> customObjValues; ///< class names
   bool isSingleTensorReturn = false;
 };
 
