@@ -87,7 +87,7 @@ void ThreadTeam::parallelFor(int64_t count, void (*body)(const void *, int64_t),
       body(context, index);
     return;
   }
-  Region region{count, body, context, numParts};
+  Region region{count, body, context, numParts, false, nullptr};
   if (isLent())
     lentFor(lentPool, numParts, runLentPart, &region);
   else
