@@ -247,7 +247,7 @@ public:
       return done.error();
     return outputs;
   }
-  Result<std::vector<Tensor>> run(const std::vector<Tensor> &inputs) const { return run(std::span(dlpack(inputs))); }
+  Result<std::vector<Tensor>> run(const std::vector<Tensor> &inputs) const { return run(std::span<const DLTensor>(dlpack(inputs))); }
 
   /// Tensors of the shapes that outputs have for `inputs`, whose data is read only where an input is a 0-d integer.
   Result<std::vector<Tensor>> allocateOutputs(std::span<const DLTensor> inputs) const {
