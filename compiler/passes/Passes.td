@@ -28,6 +28,16 @@ def FoldViewsIntoGenerics : Tenon_Pass<"fold-views-into-generics", "::mlir::func
   }];
 }
 
+//===--- fuse --------------------------------------------------------------------------------------------------------===//
+
+def FormKernels : Tenon_Pass<"form-kernels", "::mlir::ModuleOp"> {
+  let summary = "outlines every linalg op into a kernel function";
+  let description = [{
+    Afterwards functions hold no linalg ops: groups of them that make one sweep over one domain (see KernelGroups.h) are
+    kernel functions, called by tenon.launch; equal groups share one function.
+  }];
+}
+
 //===--- buffers -----------------------------------------------------------------------------------------------------===//
 
 def AssignLayouts : Pass<"assign-layouts", "::mlir::func::FuncOp"> {

@@ -1,0 +1,149 @@
+//===- PrepareKernels.cpp - linalg ops in the form that grouping expects --------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/passes/PrepareKernels.h"
+
+#include "compiler/ir/TenonDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+using namespace tenon;
+
+/// Inlining repeats the producer's body per element: at most this many operations, none of them transcendental.
+static constexpr unsigned maxInlinedOps = 6;
+
+//===--- inlining ----------------------------------------------------------------------------------------------------===//
+
+static bool isCheap(Operation &op) {
+  return isa<arith::ArithDialect>(op.getDialect()) ? !isa<arith::DivFOp, arith::RemFOp>(op)
+                                                   : isa<linalg::IndexOp, linalg::YieldOp>(op);
+}
+
+static bool hasCheapBody(linalg::GenericOp producer) {
+  Block *body = producer.getBody();
+  return body->getOperations().size() <= maxInlinedOps + 1 && llvm::all_of(*body, isCheap);
+}
+
+// Inlined is what a generic reads through a broadcast (grouping needs equal iteration spaces) or what reads no tensor.
+static bool shouldInline(OpOperand *operand) {
+  auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  if (!producer || !consumer || producer.getNumReductionLoops() != 0 || !hasCheapBody(producer))
+    return false;
+  return producer.getNumDpsInputs() == 0 || producer.getNumLoops() < consumer.getNumParallelLoops();
+}
+
+//===--- unit loops --------------------------------------------------------------------------------------------------===//
+
+namespace {
+
+// A parallel loop over a dimension of size one becomes the constant 0.
+struct DropUnitLoops : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp generic, PatternRewriter &rewriter) const override {
+    SmallVector<int64_t> sizes = generic.getStaticLoopRanges();
+    SmallVector<utils::IteratorType> kinds = generic.getIteratorTypesArray();
+    SmallVector<AffineExpr> replacements;
+    SmallVector<int64_t> newPositions(sizes.size(), -1);
+    SmallVector<Attribute> newKinds;
+    for (size_t loop = 0; loop < sizes.size(); ++loop) {
+      bool drop = sizes[loop] == 1 && kinds[loop] == utils::IteratorType::parallel;
+      if (!drop) {
+        newPositions[loop] = newKinds.size();
+        newKinds.push_back(generic.getIteratorTypes()[loop]);
+      }
+      replacements.push_back(drop ? rewriter.getAffineConstantExpr(0)
+                                  : rewriter.getAffineDimExpr(newPositions[loop]));
+    }
+    if (newKinds.size() == sizes.size())
+      return failure();
+    SmallVector<AffineMap> maps;
+    for (AffineMap map : generic.getIndexingMapsArray())
+      maps.push_back(map.replaceDimsAndSymbols(replacements, {}, newKinds.size(), 0));
+    renumberIndices(generic, newPositions, rewriter);
+    rewriter.modifyOpInPlace(generic, [&] {
+      generic.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps));
+      generic.setIteratorTypesAttr(rewriter.getArrayAttr(newKinds));
+    });
+    return success();
+  }
+
+private:
+  static void renumberIndices(linalg::GenericOp generic, ArrayRef<int64_t> newPositions, PatternRewriter &rewriter) {
+    for (auto index : llvm::make_early_inc_range(generic.getBody()->getOps<linalg::IndexOp>())) {
+      rewriter.setInsertionPoint(index);
+      int64_t position = newPositions[index.getDim()];
+      if (position < 0)
+        rewriter.replaceOpWithNewOp<arith::ConstantIndexOp>(index, 0);
+      else
+        rewriter.modifyOpInPlace(index, [&] { index.setDim(position); });
+    }
+  }
+};
+
+} // namespace
+
+//===--- inits -------------------------------------------------------------------------------------------------------===//
+
+// Gives every linalg op that starts from a fill its own copy of it.
+static void splitFills(func::FuncOp function) {
+  SmallVector<linalg::FillOp> fills;
+  function.walk([&](linalg::FillOp fill) { fills.push_back(fill); });
+  for (linalg::FillOp fill : fills)
+    for (OpOperand &use : llvm::make_early_inc_range(fill->getUses())) {
+      auto consumer = dyn_cast<linalg::LinalgOp>(use.getOwner());
+      if (!consumer || !consumer.isDpsInit(&use) || fill->hasOneUse())
+        continue;
+      OpBuilder builder(consumer);
+      use.set(builder.clone(*fill)->getResult(0));
+    }
+}
+
+// Copies data that an op accumulates into, so that only values made by linalg ops are read through inits.
+static void copyReadInits(func::FuncOp function) {
+  SmallVector<OpOperand *> readInits;
+  function.walk([&](linalg::LinalgOp op) {
+    for (OpOperand &init : op.getDpsInitsMutable())
+      if (op.payloadUsesValueFromOperand(&init) && isa<RankedTensorType>(init.get().getType()) &&
+          !init.get().getDefiningOp<linalg::LinalgOp>() && !init.get().getDefiningOp<tensor::EmptyOp>())
+        readInits.push_back(&init);
+  });
+  for (OpOperand *init : readInits) {
+    OpBuilder builder(init->getOwner());
+    Location loc = init->getOwner()->getLoc();
+    auto type = cast<RankedTensorType>(init->get().getType());
+    Value empty = tensor::EmptyOp::create(builder, loc, tensor::getMixedSizes(builder, loc, init->get()),
+                                          type.getElementType());
+    SmallVector<AffineMap> maps(2, builder.getMultiDimIdentityMap(type.getRank()));
+    SmallVector<utils::IteratorType> kinds(type.getRank(), utils::IteratorType::parallel);
+    auto copy = linalg::GenericOp::create(
+        builder, loc, type, init->get(), empty, maps, kinds,
+        [](OpBuilder &nested, Location loc, ValueRange arguments) {
+          linalg::YieldOp::create(nested, loc, arguments[0]);
+        });
+    init->set(copy.getResult(0));
+  }
+}
+
+LogicalResult tenon::prepareKernels(func::FuncOp function) {
+  RewritePatternSet inlining(function.getContext());
+  linalg::populateElementwiseOpsFusionPatterns(inlining, shouldInline);
+  if (failed(applyPatternsGreedily(function, std::move(inlining))))
+    return failure();
+  copyReadInits(function);
+  RewritePatternSet unitLoops(function.getContext());
+  unitLoops.add<DropUnitLoops>(function.getContext());
+  if (failed(applyPatternsGreedily(function, std::move(unitLoops))))
+    return failure();
+  splitFills(function);
+  return success();
+}
