@@ -76,7 +76,7 @@ MemRefType StridedView::type(bool withOffset) const {
 
 Value StridedView::materialize(OpBuilder &builder, Location loc) const {
   MemRefType wanted = type();
-  if (base.getType() == wanted && wanted.hasStaticShape() && wanted.getLayout().isIdentity())
+  if (base.getType() == wanted && wanted.hasStaticShape() && constant(offset) == 0)
     return base;
   return memref::ReinterpretCastOp::create(builder, loc, wanted, base, offset, sizes, strides);
 }

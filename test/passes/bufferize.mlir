@@ -1,0 +1,85 @@
+// RUN: tenon-opt %s -split-input-file -bufferize | FileCheck %s
+
+// Tests that a launch writes into the function's output, that its kernel gets memref arguments, and that a weight with
+// strides of its own keeps them.
+// CHECK: func.func @main(%[[X:.*]]: memref<2x3xf32> {tenon.name = "x"}, %[[Y:.*]]: memref<2x3xf32> {tenon.name = "y"}) {
+// CHECK: %[[P:.*]] = tenon.load_global @w : memref<2x3xf32, strided<[1, 2]>>
+// CHECK: tenon.launch @kernel_add ins(%[[X]], %[[P]] : {{.*}}) outs(%[[Y]] : memref<2x3xf32>)
+// CHECK-NOT: memref.copy
+// CHECK: func.func private @kernel_add(%[[IN:.*]]: memref<2x3xf32>, %[[W:.*]]: memref<2x3xf32, strided<[1, 2]>>,
+// CHECK-SAME: %[[OUT:.*]]: memref<2x3xf32>)
+// CHECK: bufferization.to_tensor %[[IN]]
+// CHECK: bufferization.materialize_in_destination %{{.*}} in restrict writable %[[OUT]]
+#id = affine_map<(d0, d1) -> (d0, d1)>
+module {
+  tenon.global @w : tensor<2x3xf32> weight {record = "data/weights/weight_0", strides = array<i64: 1, 2>}
+  func.func private @kernel_add(%a: tensor<2x3xf32>, %b: tensor<2x3xf32>, %o: tensor<2x3xf32>) -> tensor<2x3xf32> attributes {tenon.kernel} {
+    %0 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%a, %b : tensor<2x3xf32>, tensor<2x3xf32>) outs(%o : tensor<2x3xf32>) {
+    ^bb0(%x: f32, %y: f32, %z: f32):
+      %s = arith.addf %x, %y : f32
+      linalg.yield %s : f32
+    } -> tensor<2x3xf32>
+    return %0 : tensor<2x3xf32>
+  }
+  func.func @main(%x: tensor<2x3xf32> {tenon.name = "x"}) -> (tensor<2x3xf32> {tenon.name = "y"}) {
+    %w = tenon.load_global @w : tensor<2x3xf32>
+    %e = tensor.empty() : tensor<2x3xf32>
+    %r = tenon.launch @kernel_add ins(%x, %w : tensor<2x3xf32>, tensor<2x3xf32>) outs(%e : tensor<2x3xf32>) -> tensor<2x3xf32>
+    return %r : tensor<2x3xf32>
+  }
+}
+
+// -----
+
+// Tests that views are strides: a head split and its permutation cost nothing, a reshape of the permuted value copies.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[HEADS:.*]] = memref.reinterpret_cast %{{.*}} to offset: [0], sizes: [1, 2, 4, 8], strides: [64, 8, 16, 1]
+// CHECK: %[[COPY:.*]] = tenon.buffer : memref<1x2x4x8xf32>
+// CHECK: memref.copy %[[HEADS]], %[[COPY]]
+module {
+  func.func @main(%x: tensor<1x4x16xf32>) -> tensor<8x8xf32> {
+    %0 = tenon.reshape %x : tensor<1x4x16xf32> to tensor<1x4x2x8xf32>
+    %1 = tenon.permute %0 [0, 2, 1, 3] : tensor<1x4x2x8xf32> to tensor<1x2x4x8xf32>
+    %2 = tenon.reshape %1 : tensor<1x2x4x8xf32> to tensor<8x8xf32>
+    return %2 : tensor<8x8xf32>
+  }
+}
+
+// -----
+
+// Tests that a library call whose result is returned through a reshape writes the output itself, and that a slice of one
+// is an offset.
+// CHECK-LABEL: func.func @main
+// CHECK-SAME: %[[X:.*]]: memref<6x4xf32>, %[[Y:.*]]: memref<1x2x5xf32>
+// CHECK-DAG: %[[OUT:.*]] = memref.reinterpret_cast %[[Y]] to offset: [0], sizes: [2, 5], strides: [5, 1]
+// CHECK-DAG: %[[ROWS:.*]] = memref.reinterpret_cast %[[X]] to offset: [8], sizes: [2, 4], strides: [4, 1]
+// CHECK: tenon.matmul ins(%[[ROWS]], %{{.*}}) outs(%[[OUT]] : memref<2x5xf32>) epilogue []
+// CHECK-NOT: memref.copy
+module {
+  tenon.global @w : tensor<4x5xf32> weight {record = "data/weights/weight_0"}
+  func.func @main(%x: tensor<6x4xf32>) -> tensor<1x2x5xf32> {
+    %w = tenon.load_global @w : tensor<4x5xf32>
+    %rows = tensor.extract_slice %x[2, 0] [2, 4] [1, 1] : tensor<6x4xf32> to tensor<2x4xf32>
+    %e = tensor.empty() : tensor<2x5xf32>
+    %r = tenon.matmul ins(%rows, %w : tensor<2x4xf32>, tensor<4x5xf32>) outs(%e : tensor<2x5xf32>) epilogue [] -> tensor<2x5xf32>
+    %v = tenon.reshape %r : tensor<2x5xf32> to tensor<1x2x5xf32>
+    return %v : tensor<1x2x5xf32>
+  }
+}
+
+// -----
+
+// Tests that a value with a layout gets its strides, and that an input that is returned is copied.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[B:.*]] = tenon.buffer : memref<1x8x2x3xf32, strided<[48, 1, 24, 8]>>
+// CHECK: tenon.conv {{.*}} outs(%[[B]] :
+// CHECK: memref.copy
+module {
+  tenon.global @w : tensor<8x4x1x1xf32> weight {record = "data/weights/weight_0"}
+  func.func @main(%x: tensor<1x4x2x3xf32>) -> (tensor<1x8x2x3xf32>) {
+    %w = tenon.load_global @w : tensor<8x4x1x1xf32>
+    %e = tensor.empty() : tensor<1x8x2x3xf32>
+    %r = tenon.conv ins(%x, %w : tensor<1x4x2x3xf32>, tensor<8x4x1x1xf32>) outs(%e : tensor<1x8x2x3xf32>) stride [1, 1] padding [0, 0, 0, 0] dilation [1, 1] epilogue [] {tenon.layout = [array<i64: 0, 2, 3, 1>]} -> tensor<1x8x2x3xf32>
+    return %r : tensor<1x8x2x3xf32>
+  }
+}

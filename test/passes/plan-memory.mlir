@@ -1,0 +1,51 @@
+// RUN: tenon-opt %s -split-input-file -plan-memory | FileCheck %s
+
+// Tests that a buffer takes the place of a dead one, also one that is used through a view, and that two live ones are apart.
+// CHECK-LABEL: func.func @main
+// CHECK: tenon.arena {static_bytes = 896 : i64}
+// CHECK: tenon.buffer {static_offset = [[A:[0-9]+]] : i64} : memref<100xf32>
+// CHECK: tenon.buffer {static_offset = [[B:[0-9]+]] : i64} : memref<100xf32>
+// CHECK: tenon.buffer {static_offset = [[A]] : i64} : memref<100xf32>
+module {
+  func.func @main(%x: memref<100xf32>, %y: memref<100xf32>) {
+    %a = tenon.buffer : memref<100xf32>
+    memref.copy %x, %a : memref<100xf32> to memref<100xf32>
+    %b = tenon.buffer : memref<100xf32>
+    %v = memref.reinterpret_cast %a to offset: [0], sizes: [10, 10], strides: [10, 1] : memref<100xf32> to memref<10x10xf32>
+    %w = memref.reinterpret_cast %v to offset: [0], sizes: [100], strides: [1] : memref<10x10xf32> to memref<100xf32>
+    memref.copy %w, %b : memref<100xf32> to memref<100xf32>
+    %c = tenon.buffer : memref<100xf32>
+    memref.copy %b, %c : memref<100xf32> to memref<100xf32>
+    memref.copy %c, %y : memref<100xf32> to memref<100xf32>
+    return
+  }
+}
+
+// -----
+
+// Tests that dynamic buffers follow the constant ones, that equal sizes share a place, and that the arena's size is computed
+// before the arena.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[N:.*]] = memref.dim
+// CHECK: %[[BYTES:.*]] = arith.andi
+// CHECK: %[[FIRST:.*]] = arith.addi
+// CHECK: %[[TOTAL:.*]] = arith.addi %{{.*}}, %{{.*}} : index
+// CHECK: tenon.arena %[[TOTAL]]
+// CHECK: tenon.buffer(%[[N]]) at %[[FIRST:.*]] : memref<?x4xf32>
+// CHECK: tenon.buffer(%[[N]]) at %[[SECOND:.*]] : memref<?x4xf32>
+// CHECK: tenon.buffer(%[[N]]) at %[[FIRST]] : memref<?x4xf32>
+module {
+  func.func @main(%x: memref<?x4xf32>, %y: memref<?x4xf32>) {
+    %c0 = arith.constant 0 : index
+    %n = memref.dim %x, %c0 : memref<?x4xf32>
+    %s = tenon.buffer : memref<3xf32>
+    %a = tenon.buffer(%n) : memref<?x4xf32>
+    memref.copy %x, %a : memref<?x4xf32> to memref<?x4xf32>
+    %b = tenon.buffer(%n) : memref<?x4xf32>
+    memref.copy %a, %b : memref<?x4xf32> to memref<?x4xf32>
+    %c = tenon.buffer(%n) : memref<?x4xf32>
+    memref.copy %b, %c : memref<?x4xf32> to memref<?x4xf32>
+    memref.copy %c, %y : memref<?x4xf32> to memref<?x4xf32>
+    return
+  }
+}
