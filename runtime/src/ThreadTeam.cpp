@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <dlfcn.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -34,6 +35,14 @@ thread_local pid_t processOfTeam = 0;
 int numCores() {
   cpu_set_t cores;
   return sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
+}
+
+// libgomp's threads wait for the next region in libgomp's code, and nothing ends them: unloading it with the last model
+// would take that code away from under them.
+void keepOpenMPLoaded() {
+  Dl_info info;
+  if (dladdr(reinterpret_cast<void *>(&GOMP_parallel), &info))
+    dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
 // One call of parallelFor, shared by its threads.
@@ -78,7 +87,10 @@ void runLentPart(void *data, int32_t part) {
 } // namespace
 
 ThreadTeam::ThreadTeam(int32_t numThreads, tenon_parallel_for_fn lentFor, void *lentPool)
-    : numThreads_(numThreads ? numThreads : numCores()), lentFor(lentFor), lentPool(lentPool) {}
+    : numThreads_(numThreads ? numThreads : numCores()), lentFor(lentFor), lentPool(lentPool) {
+  if (numLibraryThreads() > 1)
+    keepOpenMPLoaded();
+}
 
 void ThreadTeam::parallelFor(int64_t count, void (*body)(const void *, int64_t), const void *context) const {
   int numParts = static_cast<int>(std::min<int64_t>(count, numThreads_));
