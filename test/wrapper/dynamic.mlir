@@ -1,0 +1,99 @@
+// Tests sizes that vary, guards, control flow, and output shapes.
+// RUN: tenon-emit-wrapper %s > %t.cpp
+// RUN: FileCheck %s --input-file %t.cpp
+// RUN: clang++ -std=c++20 -Wall -Wextra -Werror -Wno-missing-field-initializers -fsyntax-only -I %S/../../runtime/include %t.cpp
+
+// RUN: clang-format --style="{BasedOnStyle: LLVM, ColumnLimit: 120}" %t.cpp > %t.formatted.cpp
+// RUN: diff %t.cpp %t.formatted.cpp
+// CHECK: static constexpr int64_t input0_shape[] = {TENON_DYNAMIC, 4};
+// CHECK: static constexpr tenon_symbol_info symbols[] = {
+// CHECK-NEXT: {text[{{[0-9]+}}], 2, INT64_MAX},
+
+// CHECK-LABEL: static void output_shapes(
+// CHECK: const int64_t x_size0 = run.inputSize(0, 0);
+// CHECK: const int64_t muli = x_size0 * 2;
+// CHECK: shapes[0][0] = muli;
+// CHECK-NEXT: shapes[0][1] = 4;
+
+// CHECK-LABEL: static void run(
+// CHECK: int64_t output0_sizes[2];
+// CHECK: output_shapes(run, sizes_of_outputs);
+// CHECK: const int64_t x_size0 = run.inputSize(0, 0);
+// CHECK: const int64_t y_size0 = output0_sizes[0];
+// CHECK: const bool cmpi = x_size0 >= 2;
+// CHECK: guard(run, cmpi, text[{{[0-9]+}}], {x_size0});
+// CHECK: char *const arena = run.arena([[TOTAL:.*]]);
+// CHECK: char *const scaled = arena + 64;
+// CHECK: launch(run, kernel_scale, 4 * x_size0, 12, {x, scaled}, {x_size0, x_size0});
+// CHECK: const float element = load<float>(run, scaled + 4);
+// CHECK: const bool cmpf = element > 0.0;
+// CHECK: if (cmpf) {
+// CHECK: copy(run, view(DType::F32, scaled, {x_size0, 4}, {4, 1}),
+// CHECK: } else {
+// CHECK: for (int64_t step = 0; step < x_size0; step += 1) {
+// CHECK: carried = addi_2;
+// CHECK: while (true) {
+// CHECK: if (!(cmpi_2))
+// CHECK-NEXT: break;
+// CHECK: checkIndex(run, view(DType::I64, ids, {3}, {1}), carried, text[{{[0-9]+}}]);
+// CHECK: .hasDynamicShapes = true,
+
+module attributes {
+  tenon.model_name = "dynamic", tenon.torch_version = "2.14.1", tenon.in_spec = "", tenon.out_spec = "",
+  tenon.inputs = [{name = "x", dtype = "float32", dims = ["s77", "4"]}, {name = "ids", dtype = "int64", dims = ["3"]}],
+  tenon.outputs = [{name = "y", dtype = "float32", dims = ["2*s77", "4"]}],
+  tenon.symbols = [{name = "s77", min = 2 : i64}]
+} {
+  func.func private @kernel_scale(!llvm.ptr, !llvm.ptr, index, index)
+    attributes {tenon.kernel, tenon.extent = 4 : i64, tenon.extent_sizes = array<i64: 0>, tenon.unit_cost = 12 : i64}
+
+  func.func @output_shapes(%x: memref<?x4xf32> {tenon.name = "x"}, %ids: memref<3xi64> {tenon.name = "ids"}) -> index {
+    %c0 = arith.constant 0 : index
+    %c2 = arith.constant 2 : index
+    %n = memref.dim %x, %c0 : memref<?x4xf32>
+    %m = arith.muli %n, %c2 : index
+    return %m : index
+  }
+
+  func.func @main(%x: memref<?x4xf32> {tenon.name = "x"}, %ids: memref<3xi64> {tenon.name = "ids"},
+                  %y: memref<?x4xf32> {tenon.name = "y"}) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c2 = arith.constant 2 : index
+    %c16 = arith.constant 16 : index
+    %c64 = arith.constant 64 : index
+    %zero = arith.constant 0.0 : f32
+    %n = memref.dim %x, %c0 : memref<?x4xf32>
+    %m = memref.dim %y, %c0 : memref<?x4xf32>
+    %ok = arith.cmpi sge, %n, %c2 : index
+    tenon.guard %ok, "input \22x\22: {0} is below 2" (%n)
+    %bytes = arith.muli %n, %c16 : index
+    %total = arith.addi %bytes, %c64 : index
+    tenon.arena %total
+    %b = tenon.buffer(%n) at %c64 : memref<?x4xf32> loc("scaled")
+    tenon.launch @kernel_scale ins(%x : memref<?x4xf32>) outs(%b : memref<?x4xf32>)
+    %first = memref.load %b[%c0, %c1] : memref<?x4xf32>
+    %positive = arith.cmpf ogt, %first, %zero : f32
+    %top = memref.reinterpret_cast %y to offset: [0], sizes: [%n, 4], strides: [4, 1]
+      : memref<?x4xf32> to memref<?x4xf32, strided<[4, 1]>>
+    scf.if %positive {
+      memref.copy %b, %top : memref<?x4xf32> to memref<?x4xf32, strided<[4, 1]>>
+    } else {
+      memref.copy %x, %top : memref<?x4xf32> to memref<?x4xf32, strided<[4, 1]>>
+    }
+    %sum = scf.for %i = %c0 to %n step %c1 iter_args(%acc = %m) -> index {
+      %next = arith.addi %acc, %i : index
+      scf.yield %next : index
+    }
+    %last = scf.while (%a = %c0) : (index) -> index {
+      %less = arith.cmpi slt, %a, %n : index
+      scf.condition(%less) %a : index
+    } do {
+    ^bb0(%a: index):
+      %next = arith.addi %a, %c1 : index
+      scf.yield %next : index
+    }
+    tenon.check_index %ids, %sum, "aten.embedding" : memref<3xi64>
+    return
+  }
+}
