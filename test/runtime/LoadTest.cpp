@@ -228,3 +228,11 @@ TEST_CASE("sentences belong to threads") {
   CHECK(elsewhere.empty());
   CHECK(std::string(session.api->last_error()).size() > 0);
 }
+
+TEST_CASE("a C program that knows only tenon.h and dlopen") {
+  TemporaryFolder folder;
+  std::string command = std::string(RUN_FROM_C) + " " + makeAffine(folder).string();
+  CHECK(std::system(command.c_str()) == 0);
+  command = std::string(RUN_FROM_C) + " " + copyModel(folder, "affine").string() + " 2>" + (folder.path / "error").string();
+  CHECK(std::system(command.c_str()) != 0);
+}

@@ -184,7 +184,7 @@ struct LoadOptions {
   int32_t numThreads = 0;                     ///< of one run; 0: all cores of the process; 1 starts no thread
   tenon_parallel_for_fn parallelFor = nullptr; ///< the application's own; null: the runtime's team
   void *parallelForPool = nullptr;
-  std::string weightsPath; ///< empty: inside the .so, or beside it as compiled
+  std::string weightsPath = {}; ///< empty: inside the .so, or beside it as compiled
 };
 
 /// A compiled model, loaded.
