@@ -1,0 +1,95 @@
+"""What the eager comparisons share: export a module, compile it, run it, and hold the outputs against f64.
+
+A float output agrees when its largest error against the model in double precision, divided by the output's largest
+magnitude, is at most twice eager's own or 1e-5 (half precision: one unit of the format's last place instead of 1e-5).
+Integers and booleans must be equal to eager's.
+"""
+import copy
+import os
+import subprocess
+import sys
+
+SKIPPED = 77
+
+try:
+    import torch
+except ImportError:
+    print("PyTorch is not installed: skipped")
+    sys.exit(SKIPPED)
+
+import tenon
+from tenon.exporting import export, flatten_tensors
+
+ERROR_FACTOR = 2.0
+ERROR_FLOOR = {torch.float32: 1e-5, torch.float64: 1e-12, torch.float16: 2.0**-10, torch.bfloat16: 2.0**-7}
+
+
+class Unsupported(Exception):
+    """The compiler said that it cannot do the model (exit code 3); the text says what is missing."""
+
+
+def compile_program(path, *flags):
+    """Compiles the .pt2 at `path`; returns the path of the .so."""
+    so = os.path.splitext(path)[0] + ".so"
+    done = subprocess.run([os.environ["TENON"], "compile", path, "-o", so, *flags], capture_output=True, text=True)
+    if done.returncode == 3:
+        raise Unsupported(done.stderr)
+    if done.returncode != 0:
+        raise RuntimeError(f"tenon compile exited with {done.returncode}: {done.stderr}")
+    return so
+
+
+def to_double(value):
+    return torch.utils._pytree.tree_map(
+        lambda v: v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v, value)
+
+
+def scaled_error(actual, exact):
+    """max |actual - exact| / max |exact|; NaNs and infinities must be in the same places (else infinity)."""
+    if exact.numel() == 0:
+        return 0.0
+    actual = actual.double()
+    if not torch.equal(actual.isnan(), exact.isnan()) or not torch.equal(actual[actual.isinf()], exact[exact.isinf()]):
+        return float("inf")
+    finite = exact.isfinite()
+    if not finite.any():
+        return 0.0
+    return ((actual - exact)[finite].abs().max() / exact[finite].abs().max().clamp(min=1e-30)).item()
+
+
+def check(name, actual, eager, exact):
+    """Raises AssertionError, with figures, where one output of a model does not agree."""
+    assert actual.dtype == eager.dtype and actual.shape == eager.shape, (
+        f"{name}: {actual.dtype}{list(actual.shape)} instead of {eager.dtype}{list(eager.shape)}")
+    if not eager.is_floating_point():
+        assert torch.equal(actual, eager), f"{name}: {(actual != eager).sum().item()} of {eager.numel()} elements differ"
+        return 0.0
+    error, own = scaled_error(actual, exact.double()), scaled_error(eager, exact.double())
+    allowed = max(ERROR_FACTOR * own, ERROR_FLOOR[eager.dtype])
+    assert error <= allowed, f"{name}: error {error:.2e} against f64, eager's own {own:.2e}, allowed {allowed:.2e}"
+    return error
+
+
+def compare(module, args, kwargs, folder, other_inputs=(), dynamic_shapes=None):
+    """Compiles `module` in `folder` and compares it with eager on its example inputs and on `other_inputs`, a list of
+    (args, kwargs). Returns the largest scaled error."""
+    path = os.path.join(folder, "model.pt2")
+    export(module, args, kwargs, dynamic_shapes=dynamic_shapes, path=path)
+    model = tenon.load(compile_program(path))
+    double = to_double_module(module)
+    worst = 0.0
+    for call_args, call_kwargs in [(args, kwargs), *other_inputs]:
+        with torch.no_grad():
+            eager = flatten_tensors(module(*copy.deepcopy(call_args), **copy.deepcopy(call_kwargs)))
+            exact = flatten_tensors(double(*to_double(call_args), **to_double(call_kwargs)))
+        inputs = flatten_tensors((call_args, call_kwargs))
+        for index, (array, e, x) in enumerate(zip(model.run_flat(inputs), eager, exact, strict=True)):
+            actual = torch.from_numpy(array)
+            actual = actual.view(torch.bfloat16) if e.dtype == torch.bfloat16 else actual
+            worst = max(worst, check(f"output {index}", actual, e, x))
+    model.close()
+    return worst
+
+
+def to_double_module(module):
+    return copy.deepcopy(module).double()
