@@ -30,6 +30,14 @@ def FoldViewsIntoGenerics : Tenon_Pass<"fold-views-into-generics", "::mlir::func
 
 //===--- fuse --------------------------------------------------------------------------------------------------------===//
 
+def HoistConstants : Tenon_Pass<"hoist-constants", "::mlir::ModuleOp"> {
+  let summary = "moves what depends on constants only to @init";
+  let description = [{
+    Results that @main uses are hoisted globals; views of constants stay in @main. What would grow the constants beyond a
+    budget stays and says so.
+  }];
+}
+
 def FormKernels : Tenon_Pass<"form-kernels", "::mlir::ModuleOp"> {
   let summary = "outlines every linalg op into a kernel function";
   let description = [{
