@@ -1,0 +1,192 @@
+//===- ExpandMath.cpp - transcendental functions become inline formulas ----===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+//
+// Every op of `expansions` and tenon.activation becomes its formula of Functions.h, built on f32 or f64, scalars or
+// vectors of rank one:
+//   f16, bf16        are extended to f32 and rounded back
+//   rank two and up  one formula per row of the last dimension (leading dimensions are fixed)
+//   rank zero        as its scalar
+// f64 pow has no formula (it needs a logarithm of twice the precision) and stays, but for the exponents that are
+// products and roots. Other types are left alone.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/codegen/kernel/math/Functions.h"
+
+#include "compiler/codegen/kernel/KernelPasses.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/IR/Matchers.h"
+
+namespace tenon {
+#define GEN_PASS_DEF_EXPANDMATH
+#include "compiler/codegen/kernel/KernelPasses.h.inc"
+} // namespace tenon
+
+using namespace mlir;
+using namespace tenon;
+
+namespace {
+
+using Unary = Value (*)(MathBuilder &, Value);
+
+/// Builds a formula on operands of the builder's type.
+using Formula = llvm::function_ref<Value(MathBuilder &, ValueRange)>;
+
+struct UnaryExpansion {
+  StringLiteral op;
+  Unary formula;
+};
+
+const UnaryExpansion unaryExpansions[] = {
+    {"math.acos", functions::acos},   {"math.acosh", functions::acosh}, {"math.asin", functions::asin},
+    {"math.asinh", functions::asinh}, {"math.atan", functions::atan},   {"math.atanh", functions::atanh},
+    {"math.cos", functions::cos},     {"math.cosh", functions::cosh},   {"math.erf", functions::erf},
+    {"math.erfc", functions::erfc},   {"math.exp", functions::exp},     {"math.exp2", functions::exp2},
+    {"math.expm1", functions::expm1}, {"math.log", functions::log},     {"math.log10", functions::log10},
+    {"math.log1p", functions::log1p}, {"math.log2", functions::log2},   {"math.rsqrt", functions::rsqrt},
+    {"math.sin", functions::sin},     {"math.sinh", functions::sinh},   {"math.tan", functions::tan},
+    {"math.tanh", functions::tanh},
+};
+
+//===--- pow by a constant
+//-------------------------------------------------------------------------------------------===//
+
+struct PowerExpansion {
+  double exponent;
+  Unary formula;
+};
+
+// The exponents that PyTorch's pow treats so as well.
+const PowerExpansion powerExpansions[] = {
+    {0.5, [](MathBuilder &b, Value x) { return b.sqrt(x); }},
+    {2, [](MathBuilder &b, Value x) { return b.mul(x, x); }},
+    {3, [](MathBuilder &b, Value x) { return b.mul(b.mul(x, x), x); }},
+    {-0.5, functions::rsqrt},
+    {-1, [](MathBuilder &b, Value x) { return b.div(b.constant(1), x); }},
+    {-2, [](MathBuilder &b, Value x) { return b.div(b.constant(1), b.mul(x, x)); }},
+};
+
+/// Returns the formula for `exponent`, null where it is no constant of the table.
+Unary formulaOfConstantPower(Value exponent) {
+  APFloat value(0.0);
+  if (auto broadcast = exponent.getDefiningOp<vector::BroadcastOp>())
+    exponent = broadcast.getSource();
+  if (!matchPattern(exponent, m_ConstantFloat(&value)))
+    return nullptr;
+  double number = value.convertToDouble();
+  for (const PowerExpansion &expansion : powerExpansions)
+    if (expansion.exponent == number)
+      return expansion.formula;
+  return nullptr;
+}
+
+//===--- types
+//-------------------------------------------------------------------------------------------------------===//
+
+/// Builds `formula` on scalars or vectors of rank one; f16 and bf16 by way of f32.
+Value expandRow(OpBuilder &builder, Location location, Type type, ValueRange operands, Formula formula) {
+  MathBuilder own(builder, location, type);
+  Type element = getElementTypeOrSelf(type);
+  if (element.isF32() || element.isF64())
+    return formula(own, operands);
+  MathBuilder single = own.withElement(builder.getF32Type());
+  SmallVector<Value> extended = llvm::map_to_vector(operands, [&](Value operand) { return single.convert(operand); });
+  return own.convert(formula(single, extended));
+}
+
+/// Builds `formula` for every vector along the last dimension.
+Value expandRows(OpBuilder &builder, Location location, VectorType type, ValueRange operands, Formula formula) {
+  int64_t leading = std::max<int64_t>(type.getRank() - 1, 0);
+  auto rowType =
+      type.getRank() == 0
+          ? type.getElementType()
+          : Type(VectorType::get(type.getShape().back(), type.getElementType(), type.getScalableDims().back()));
+  SmallVector<int64_t> tile(leading, 1);
+  Value result = arith::ConstantOp::create(builder, location, builder.getZeroAttr(type));
+  for (SmallVector<int64_t> position : StaticTileOffsetRange(type.getShape().take_front(leading), tile)) {
+    SmallVector<Value> row = llvm::map_to_vector(operands, [&](Value operand) -> Value {
+      return vector::ExtractOp::create(builder, location, operand, position);
+    });
+    Value expanded = expandRow(builder, location, rowType, row, formula);
+    result = vector::InsertOp::create(builder, location, expanded, result, position);
+  }
+  return result;
+}
+
+void replaceByFormula(Operation *op, Formula formula) {
+  OpBuilder builder(op);
+  Type type = op->getResult(0).getType();
+  auto vector = dyn_cast<VectorType>(type);
+  Value result = vector && vector.getRank() != 1 ? expandRows(builder, op->getLoc(), vector, op->getOperands(), formula)
+                                                 : expandRow(builder, op->getLoc(), type, op->getOperands(), formula);
+  op->replaceAllUsesWith(ValueRange{result});
+  op->erase();
+}
+
+/// Floats of the widths that have formulas; of vectors only the last dimension is scalable.
+bool isSupported(Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  if (isa<ShapedType>(type) && !vector)
+    return false;
+  if (vector && vector.getRank() > 1 && llvm::is_contained(vector.getScalableDims().drop_back(), true))
+    return false;
+  Type element = getElementTypeOrSelf(type);
+  return element.isF16() || element.isBF16() || element.isF32() || element.isF64();
+}
+
+//===--- the pass
+//----------------------------------------------------------------------------------------------------===//
+
+void expandActivation(ActivationOp op) {
+  replaceByFormula(op, [&](MathBuilder &b, ValueRange operands) {
+    return functions::activation(b, op.getKind(), operands[0], op.getAlpha().convertToDouble(),
+                                 op.getBeta().convertToDouble());
+  });
+}
+
+void expandPow(math::PowFOp op) {
+  if (Unary formula = formulaOfConstantPower(op.getRhs()))
+    return replaceByFormula(op, [&](MathBuilder &b, ValueRange operands) { return formula(b, operands[0]); });
+  if (!getElementTypeOrSelf(op).isF64())
+    replaceByFormula(op,
+                     [](MathBuilder &b, ValueRange operands) { return functions::pow(b, operands[0], operands[1]); });
+}
+
+void expandUnary(Operation *op) {
+  StringRef name = op->getName().getStringRef();
+  const UnaryExpansion *expansion = llvm::find_if(unaryExpansions, [&](auto &row) { return row.op == name; });
+  if (expansion == std::end(unaryExpansions))
+    return;
+  replaceByFormula(op, [&](MathBuilder &b, ValueRange operands) { return expansion->formula(b, operands[0]); });
+}
+
+void expand(Operation *op) {
+  if (op->getNumResults() != 1 || !isSupported(op->getResult(0).getType()))
+    return;
+  if (auto activation = dyn_cast<ActivationOp>(op))
+    return expandActivation(activation);
+  if (auto pow = dyn_cast<math::PowFOp>(op))
+    return expandPow(pow);
+  if (isa<math::Atan2Op>(op))
+    return replaceByFormula(
+        op, [](MathBuilder &b, ValueRange operands) { return functions::atan2(b, operands[0], operands[1]); });
+  expandUnary(op);
+}
+
+struct ExpandMath : tenon::impl::ExpandMathBase<ExpandMath> {
+  using ExpandMathBase::ExpandMathBase;
+
+  void runOnOperation() override {
+    SmallVector<Operation *> candidates;
+    getOperation().walk([&](Operation *op) {
+      if (isa<ActivationOp>(op) || isa<math::MathDialect>(op->getDialect()))
+        candidates.push_back(op);
+    });
+    llvm::for_each(candidates, expand);
+  }
+};
+
+} // namespace
