@@ -46,13 +46,11 @@ public:
 
   /// Returns the name of kernel `name` for arguments of `types`.
   StringAttr specialise(StringAttr name, ArrayRef<Type> types);
-  /// Removes the tensor-level functions that have been specialised.
-  void eraseOriginals();
 
 private:
   SymbolTable symbols;
-  DenseMap<std::pair<StringAttr, Attribute>, StringAttr> known; // (kernel, signature) -> specialised
-  SetVector<Operation *> originals;
+  DenseMap<std::pair<StringAttr, Attribute>, StringAttr> known;   // (kernel, signature) -> specialised
+  DenseMap<StringAttr, OwningOpRef<func::FuncOp>> originals; // tensor-level kernels, taken out of the module
 };
 
 } // namespace
@@ -90,17 +88,17 @@ StringAttr KernelSignatures::specialise(StringAttr name, ArrayRef<Type> types) {
   StringAttr &specialised = known[{name, signature}];
   if (specialised)
     return specialised;
-  auto original = symbols.lookup<func::FuncOp>(name);
-  originals.insert(original);
-  auto kernel = original.clone();
+  OwningOpRef<func::FuncOp> &original = originals[name];
+  if (!original) {
+    auto function = symbols.lookup<func::FuncOp>(name);
+    symbols.remove(function);
+    function->remove();
+    original = function;
+  }
+  auto kernel = original->clone();
   rewriteKernelBody(kernel, types);
-  specialised = symbols.insert(kernel); // renamed where the name is taken
+  specialised = symbols.insert(kernel); // renamed where the name is taken by another signature
   return specialised;
-}
-
-void KernelSignatures::eraseOriginals() {
-  for (Operation *original : originals)
-    symbols.erase(original);
 }
 
 //===--- functions ---------------------------------------------------------------------------------------------------===//
@@ -566,7 +564,6 @@ struct Bufferize : tenon::impl::BufferizeBase<Bufferize> {
       if (function && failed(FunctionBufferizer(function, kernels).run()))
         return signalPassFailure();
     }
-    kernels.eraseOriginals();
   }
 };
 
