@@ -26,7 +26,8 @@ def VectorizeKernels : Pass<"tenon-vectorize-kernels", "::mlir::ModuleOp"> {
 
 def ExpandMath : Pass<"tenon-expand-math", "::mlir::func::FuncOp"> {
   let summary = "gives transcendental functions and activations their inline formulas";
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
 }
 
 def LowerKernelsToLLVM : Pass<"tenon-lower-kernels-to-llvm", "::mlir::ModuleOp"> {

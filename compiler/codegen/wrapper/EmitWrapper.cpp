@@ -319,9 +319,10 @@ FailureOr<WrapperSource> emitWrapper(ModuleOp module, const ModelDescription &de
   bool hasInit = module.lookupSymbol<func::FuncOp>(initFunctionName) != nullptr;
   parts["version"] = tenonVersion().str();
   parts["header"] = headerComment(description, counts);
-  parts["init"] = *init;
-  parts["run"] = *run;
-  parts["output_shapes"] = *shapes;
+  auto bodyOr = [](const std::string &body, llvm::StringRef comment) { return body.empty() ? comment.str() : body; };
+  parts["init"] = bodyOr(*init, "  // Nothing depends on weights only.");
+  parts["run"] = bodyOr(*run, "  // The model does nothing.");
+  parts["output_shapes"] = bodyOr(*shapes, "  // No output has dimensions.");
   parts["kernels"] = kernelDeclarations(file);
   parts["specs"] = file.specs.empty() ? "// none" : file.specs;
   parts["signature"] = tensorTable("input", description.inputs, file) +

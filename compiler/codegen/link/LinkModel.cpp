@@ -1,0 +1,196 @@
+//===- LinkModel.cpp - from parts to model.so -----------------------------------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/codegen/link/LinkModel.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace llvm;
+
+namespace tenon {
+
+//===--- tools -------------------------------------------------------------------------------------------------------===//
+
+static std::string joined(StringRef folder, StringRef name) { return (folder + "/" + name).str(); }
+
+static Error missing(StringRef what, StringRef path, StringRef remedy) {
+  return createStringError(what + " is not at '" + path + "'; " + remedy);
+}
+
+Expected<Toolchain> Toolchain::find(StringRef tenonDir) {
+  Toolchain tools{joined(TENON_LLVM_TOOLS_DIR, "clang++"), joined(TENON_LLVM_TOOLS_DIR, "ld.lld"),
+                  joined(tenonDir, "include"), tenonDir.str()};
+  if (std::optional<std::string> chosen = sys::Process::GetEnv("TENON_CLANG")) {
+    tools.clang = *chosen;
+    if (std::string beside = joined(sys::path::parent_path(*chosen), "ld.lld"); sys::fs::can_execute(beside))
+      tools.linker = beside;
+  }
+  if (!sys::path::is_absolute(tools.clang) || !sys::fs::can_execute(tools.clang))
+    return missing("clang++", tools.clang, "install clang 22 or set TENON_CLANG to the absolute path of one");
+  if (!sys::fs::can_execute(tools.linker))
+    return missing("the linker", tools.linker, "install lld 22");
+  if (!sys::fs::exists(joined(tools.includeDir, "tenon/generated.h")))
+    return missing("Tenon's runtime", tools.includeDir, "install it beside the compiler");
+  return tools;
+}
+
+//===--- files -------------------------------------------------------------------------------------------------------===//
+
+static Error fileError(StringRef path, std::error_code code) {
+  return createStringError(code, "'" + path + "' cannot be written (" + code.message() + ")");
+}
+
+static Error writeFile(StringRef path, StringRef bytes) {
+  std::error_code code;
+  raw_fd_ostream stream(path, code);
+  if (!code) {
+    stream << bytes;
+    stream.close();
+    code = stream.error();
+    stream.clear_error();
+  }
+  return code ? fileError(path, code) : Error::success();
+}
+
+namespace {
+/// A file that becomes `path` when it is complete, and nothing before.
+class PendingFile {
+public:
+  static Expected<PendingFile> create(StringRef path, unsigned mode) {
+    auto file = sys::fs::TempFile::create(path + ".%%%%%%%%", mode);
+    if (!file)
+      return createStringError("'" + path + "' cannot be written (" + toString(file.takeError()) + ")");
+    return PendingFile(std::move(*file), path.str());
+  }
+  PendingFile(PendingFile &&) = default;
+  ~PendingFile() {
+    if (isOpen())
+      consumeError(file.discard());
+  }
+  const std::string &name() const { return file.TmpName; }
+  int descriptor() const { return file.FD; }
+  Error keep() { return file.keep(path); }
+
+private:
+  PendingFile(sys::fs::TempFile file, std::string path) : file(std::move(file)), path(std::move(path)) {}
+  bool isOpen() const { return file.FD != -1; }
+  sys::fs::TempFile file;
+  std::string path;
+};
+} // namespace
+
+static constexpr unsigned dataMode = 0644, programMode = 0755;
+
+Error writeFileAtomically(StringRef path, StringRef bytes) {
+  auto file = PendingFile::create(path, dataMode);
+  if (!file)
+    return file.takeError();
+  raw_fd_ostream stream(file->descriptor(), /*shouldClose=*/false);
+  stream << bytes;
+  stream.flush();
+  if (std::error_code code = stream.error()) {
+    stream.clear_error();
+    return fileError(path, code);
+  }
+  return file->keep();
+}
+
+std::string weightsFileName(StringRef outputPath) { return (sys::path::stem(outputPath) + ".weights").str(); }
+
+//===--- steps -------------------------------------------------------------------------------------------------------===//
+
+// The text goes in through standard input: then no path of this machine reaches the object.
+Error compileWrapper(const Toolchain &toolchain, const ModelParts &parts, const PrivateDirectory &directory,
+                     StringRef objectPath) {
+  std::string source = directory.file("wrapper.cpp");
+  if (Error error = writeFile(source, parts.wrapperText))
+    return error;
+  return runTool({toolchain.clang,
+                  {"--target=" + parts.triple, "--no-default-config", "-std=c++20", "-O1", "-fPIC", "-fvisibility=hidden",
+                   "-fwrapv", "-ffunction-sections", "-fdata-sections", "-ffp-contract=off", "-w", "-I",
+                   toolchain.includeDir, "-x", "c++", "-c", "-", "-o", objectPath.str()},
+                  source},
+                 directory);
+}
+
+// Exports one symbol. Libraries that the model does not call are not needed at run time, code it does not call is left out.
+static std::vector<std::string> linkArguments(const Toolchain &toolchain, const ModelParts &parts,
+                                              const PrivateDirectory &directory, ArrayRef<std::string> objects,
+                                              StringRef output) {
+  std::string libraries = "/usr/lib/" + parts.arch + "-linux-gnu";
+  std::vector<std::string> arguments = {
+      "--target=" + parts.triple, "--no-default-config", "--ld-path=" + toolchain.linker, "-shared", "-o", output.str()};
+  llvm::append_range(arguments, objects);
+  for (std::string option :
+       {joined(toolchain.libraryDir, parts.arch + "/libtenon_runtime.a"), std::string("-Wl,--gc-sections"),
+        std::string("-Wl,-Bsymbolic"), std::string("-Wl,--no-undefined"), std::string("-Wl,-z,relro,-z,now,-z,noexecstack"),
+        std::string("-Wl,--build-id=sha1"), std::string("-Wl,--hash-style=gnu"),
+        "-Wl,--version-script=" + directory.file("exports.map"), "-L" + libraries + "/openblas-openmp", "-L" + libraries,
+        std::string("-Wl,--as-needed"), std::string("-l:libdnnl.so.3"), std::string("-l:libopenblas.so.0"),
+        std::string("-l:libgomp.so.1"), std::string("-lstdc++"), std::string("-lm")})
+    arguments.push_back(option);
+  return arguments;
+}
+
+// Links into `output`, a file of the output's own folder.
+static Error linkInto(StringRef output, const Toolchain &toolchain, const ModelParts &parts) {
+  auto directory = PrivateDirectory::create();
+  if (!directory)
+    return directory.takeError();
+  std::vector<std::string> objects = {directory->file("wrapper.o")};
+  if (Error error = compileWrapper(toolchain, parts, *directory, objects.front()))
+    return error;
+  for (auto &bytes : parts.kernelObjects) {
+    objects.push_back(directory->file("kernels" + std::to_string(objects.size()) + ".o"));
+    if (Error error = writeFile(objects.back(), StringRef(bytes.data(), bytes.size())))
+      return error;
+  }
+  if (Error error = writeFile(directory->file("exports.map"), "{ global: tenon_model_entry; local: *; };\n"))
+    return error;
+  std::string linked = directory->file("model.so");
+  if (Error error =
+          runTool({toolchain.clang, linkArguments(toolchain, parts, *directory, objects, linked), ""}, *directory))
+    return error;
+  if (std::error_code code = sys::fs::copy_file(linked, output))
+    return fileError(output, code);
+  return Error::success();
+}
+
+// The length of the file behind `descriptor`, which is then positioned at its end.
+static uint64_t seekToEnd(int descriptor) { return static_cast<uint64_t>(::lseek(descriptor, 0, SEEK_END)); }
+
+Error linkModel(const Toolchain &toolchain, const ModelParts &parts, StringRef outputPath) {
+  auto output = PendingFile::create(outputPath, programMode);
+  if (!output)
+    return output.takeError();
+  if (Error error = linkInto(output->name(), toolchain, parts))
+    return error;
+  if (!parts.weights || parts.weights->description.bytes == 0)
+    return output->keep();
+  if (!parts.weightsInOwnFile) {
+    if (Error error = appendWeights(output->descriptor(), seekToEnd(output->descriptor()), *parts.weights))
+      return error;
+    return output->keep();
+  }
+  SmallString<256> path(sys::path::parent_path(outputPath));
+  sys::path::append(path, weightsFileName(outputPath));
+  auto weights = PendingFile::create(path, dataMode);
+  if (!weights)
+    return weights.takeError();
+  if (Error error = appendWeights(weights->descriptor(), 0, *parts.weights))
+    return error;
+  if (Error error = weights->keep())
+    return error;
+  return output->keep();
+}
+
+} // namespace tenon

@@ -1,0 +1,54 @@
+//===- LinkModel.h - from parts to model.so -------------------------------------------------------------------------*- C++ -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_CODEGEN_LINK_LINKMODEL_H
+#define TENON_CODEGEN_LINK_LINKMODEL_H
+
+#include "compiler/codegen/link/Subprocess.h"
+#include "compiler/codegen/link/Weights.h"
+
+#include "llvm/ADT/SmallVector.h"
+
+namespace tenon {
+
+/// Where the tools and the runtime are.
+struct Toolchain {
+  std::string clang;      ///< clang++
+  std::string linker;     ///< ld.lld
+  std::string includeDir; ///< holds tenon/generated.h
+  std::string libraryDir; ///< holds <arch>/libtenon_runtime.a
+
+  /// The LLVM that Tenon was built with, or TENON_CLANG (a clang++, with ld.lld beside it or in LLVM's folder), and the
+  /// runtime in `tenonDir` (build/<preset>/lib/tenon).
+  static llvm::Expected<Toolchain> find(llvm::StringRef tenonDir);
+};
+
+/// What one shared object is made of.
+struct ModelParts {
+  std::string triple, arch;                          ///< "x86_64-unknown-linux-gnu", "x86_64"
+  std::string wrapperText;                           ///< C++
+  std::vector<llvm::SmallVector<char, 0>> kernelObjects;
+  const WeightsPlan *weights = nullptr;              ///< null: none
+  bool weightsInOwnFile = false;                     ///< beside the model, under weightsFileName()
+};
+
+/// "MODEL.weights" for "folder/MODEL.so".
+std::string weightsFileName(llvm::StringRef outputPath);
+
+/// Compiles the wrapper to object code at `objectPath`.
+llvm::Error compileWrapper(const Toolchain &toolchain, const ModelParts &parts, const PrivateDirectory &directory,
+                           llvm::StringRef objectPath);
+
+/// Compiles the wrapper, links, appends the weights and puts the result at `outputPath` in one step: on failure nothing is
+/// left there. The same parts give the same bytes.
+llvm::Error linkModel(const Toolchain &toolchain, const ModelParts &parts, llvm::StringRef outputPath);
+
+/// Writes `bytes` to a file that appears whole or not at all.
+llvm::Error writeFileAtomically(llvm::StringRef path, llvm::StringRef bytes);
+
+} // namespace tenon
+
+#endif // TENON_CODEGEN_LINK_LINKMODEL_H
