@@ -176,7 +176,11 @@ StridedView FunctionBufferizer::makeBuffer(Location loc, Type elementType, Array
   for (OpFoldResult size : sizes)
     if (!getConstantIntValue(size))
       dynamicSizes.push_back(getValueOrCreateConstantIndexOp(builder, loc, size));
-  view.base = BufferOp::create(builder, loc, view.type(), dynamicSizes, /*offset=*/Value(), /*static_offset=*/nullptr);
+  auto buffer = BufferOp::create(builder, loc, view.type(), dynamicSizes, /*offset=*/Value(), /*static_offset=*/nullptr);
+  // The type shows the order where everything is constant; dynamic strides do not.
+  if (!dynamicSizes.empty() && !view.madeRowMajor)
+    buffer->setAttr(layoutAttrName, builder.getDenseI64ArrayAttr(order));
+  view.base = buffer;
   return view;
 }
 
