@@ -1,0 +1,48 @@
+//===- Epilogue.h - epilogue steps outside of a library --------------------------------------------------*- C++ -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+//
+// Scalar meaning of epilogues, for reference loops and for steps that no library primitive takes over.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_RUNTIME_LIBRARY_EPILOGUE_H
+#define TENON_RUNTIME_LIBRARY_EPILOGUE_H
+
+#include "../RunContext.h"
+#include "Elements.h"
+
+namespace tenon::library {
+
+/// The value of a named activation, as in TenonAttrs.td.
+double activation(ActivationKind kind, double x, double alpha, double beta);
+
+/// An epilogue with its extras, each broadcast to the output's shape.
+class BoundEpilogue {
+public:
+  BoundEpilogue(const Epilogue &epilogue, TensorViews extras, const TensorView &output);
+
+  /// The epilogue of `value`, which belongs to element `column` of the last dimension in row `row` (row-major index over
+  /// the leading dimensions).
+  double operator()(double value, int64_t row, int64_t column) const;
+  int64_t operator()(int64_t value, int64_t row, int64_t column) const;
+
+  /// True where each step costs about an addition: no transcendental function.
+  bool isCheap() const;
+  bool isEmpty() const { return epilogue.count == 0; }
+
+private:
+  template <typename Value> Value apply(Value value, int64_t row, int64_t column) const;
+  const Epilogue &epilogue;
+  TensorView operands[8];
+  int32_t leadingRank;
+};
+
+/// output = epilogue(output), element by element.
+void applyEpilogue(RunContext &context, const Epilogue &epilogue, TensorViews extras, const TensorView &output);
+
+} // namespace tenon::library
+
+#endif // TENON_RUNTIME_LIBRARY_EPILOGUE_H

@@ -1,0 +1,148 @@
+//===- Pooling.cpp - tenon.pool --------------------------------------------------------------------------*- C++ -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+//
+// oneDNN where it has a tuned implementation for the buffers' layout, plain loops elsewhere. Positions that ceil_mode adds
+// (high padding beyond the low one) never count in an average, as in ATen.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "onednn/Primitive.h"
+
+#include <algorithm>
+#include <limits>
+
+using namespace tenon;
+using namespace tenon::library;
+using dnnl::memory;
+
+namespace {
+struct PoolPlan {
+  std::string implementation = "ref:loops";
+  std::unique_ptr<onednn::Primitive> primitive; ///< null: loops
+  size_t scratchpadBytes = 0;
+};
+using PoolSite = PlanCache<PoolPlan>;
+
+dnnl::algorithm algorithmOf(PoolKind kind) {
+  switch (kind) {
+  case PoolKind::Max: return dnnl::algorithm::pooling_max;
+  case PoolKind::AvgIncludePad: return dnnl::algorithm::pooling_avg_include_padding;
+  case PoolKind::AvgExcludePad: return dnnl::algorithm::pooling_avg_exclude_padding;
+  }
+  return dnnl::algorithm::undef;
+}
+} // namespace
+
+/// True where a window of an average that counts padding reaches positions that must not count.
+static bool countsUnevenly(const PoolSpec &spec, const TensorView &input, const TensorView &output) {
+  if (spec.kind != PoolKind::AvgIncludePad)
+    return false;
+  for (int32_t i = 0; i < input.rank - 2; ++i) {
+    int64_t end = (output.sizes[2 + i] - 1) * spec.stride[i] + (spec.window[i] - 1) * spec.dilation[i] + 1;
+    if (end > input.sizes[2 + i] + 2 * spec.padding[2 * i])
+      return true;
+  }
+  return false;
+}
+
+static std::shared_ptr<const PoolPlan> makePlan(const PoolSpec &spec, const TensorView &input, const TensorView &output) {
+  auto plan = std::make_shared<PoolPlan>();
+  if (!onednn::dataType(input.dtype) || countsUnevenly(spec, input, output))
+    return plan;
+  memory::dims strides, window, dilations, low, high;
+  for (int32_t i = 0; i < input.rank - 2; ++i) {
+    strides.push_back(spec.stride[i]);
+    window.push_back(spec.window[i]);
+    dilations.push_back(spec.dilation[i] - 1);
+    low.push_back(spec.padding[2 * i]);
+    high.push_back(spec.padding[2 * i + 1]);
+  }
+  memory::desc source = onednn::describe(input), result = onednn::describe(output);
+  dnnl::pooling_forward::primitive_desc description(onednn::engine(), dnnl::prop_kind::forward_inference,
+                                                    algorithmOf(spec.kind), source, result, strides, window, dilations, low,
+                                                    high, onednn::attributes(), true);
+  if (!description || onednn::isReference(description.impl_info_str()))
+    return plan;
+  plan->implementation = description.impl_info_str();
+  plan->scratchpadBytes = description.scratchpad_desc().get_size();
+  plan->primitive = std::make_unique<onednn::Primitive>(
+      dnnl::pooling_forward(description),
+      std::vector<std::pair<int, memory::desc>>{{DNNL_ARG_SRC, source},
+                                                {DNNL_ARG_DST, result},
+                                                {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}});
+  return plan;
+}
+
+//===--- loops -------------------------------------------------------------------------------------------------------===//
+
+/// The pooled value at `position` (N, C, D'…).
+template <typename Value>
+static Value pooledValue(const PoolSpec &spec, const TensorView &input, const int64_t *position) {
+  int32_t spatialRank = input.rank - 2;
+  int64_t taps = 1, numCounted = 0;
+  for (int32_t i = 0; i < spatialRank; ++i)
+    taps *= spec.window[i];
+  bool isMax = spec.kind == PoolKind::Max;
+  Value result = 0, lowest = std::numeric_limits<Value>::lowest();
+  if constexpr (std::is_floating_point_v<Value>)
+    lowest = -std::numeric_limits<Value>::infinity();
+  if (isMax)
+    result = lowest;
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    int64_t offset = position[0] * input.strides[0] + position[1] * input.strides[1], rest = tap;
+    bool isInside = true, counts = true;
+    for (int32_t i = spatialRank; i-- > 0; rest /= spec.window[i]) {
+      int64_t from = position[2 + i] * spec.stride[i] - spec.padding[2 * i] + rest % spec.window[i] * spec.dilation[i];
+      isInside &= from >= 0 && from < input.sizes[2 + i];
+      counts &= from < input.sizes[2 + i] + spec.padding[2 * i];
+      offset += from * input.strides[2 + i];
+    }
+    numCounted += spec.kind == PoolKind::AvgIncludePad ? counts : isInside;
+    if (!isInside)
+      continue;
+    Value value = loadElement<Value>(input, offset);
+    if (!isMax)
+      result += value;
+    else if (!(value <= result)) // keeps NaN
+      result = value;
+    if (isMax && result != result)
+      return result;
+  }
+  return isMax ? result : result / static_cast<Value>(std::max<int64_t>(1, numCounted));
+}
+
+static void poolInLoops(RunContext &context, const PoolSpec &spec, const TensorView &input, const TensorView &output) {
+  if (isComplex(input.dtype))
+    throw Error(TENON_INTERNAL, "a pooling of complex numbers has no implementation; split it into real parts");
+  int32_t last = output.rank - 1;
+  context.parallelFor(countElements(output) / output.sizes[last], [&](int64_t row) {
+    int64_t position[maxRank], rest = row;
+    for (int32_t i = last; i-- > 0; rest /= output.sizes[i])
+      position[i] = rest % output.sizes[i];
+    int64_t start = offsetOf(output, last, row);
+    for (position[last] = 0; position[last] < output.sizes[last]; ++position[last]) {
+      int64_t offset = start + position[last] * output.strides[last];
+      if (isFloat(input.dtype))
+        storeElement(output, offset, pooledValue<double>(spec, input, position));
+      else
+        storeElement(output, offset, pooledValue<int64_t>(spec, input, position));
+    }
+  });
+}
+
+void tenon::pool(Run &run, int32_t site, const PoolSpec &spec, const TensorView &input, const TensorView &output) {
+  RunContext &context = RunContext::of(run);
+  if (countElements(output) == 0)
+    return;
+  auto &state = context.siteState<PoolSite>(site, [] { return std::make_unique<PoolSite>(); });
+  std::shared_ptr<const PoolPlan> plan = state.get(CallKey({&input, &output}), [&] { return makePlan(spec, input, output); });
+  if (context.preparing())
+    return;
+  if (plan->primitive)
+    plan->primitive->execute({input.data, output.data, context.scratch(plan->scratchpadBytes + 64)});
+  else
+    poolInLoops(context, spec, input, output);
+}
