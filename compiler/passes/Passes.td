@@ -30,6 +30,14 @@ def FoldViewsIntoGenerics : Tenon_Pass<"fold-views-into-generics", "::mlir::func
 
 //===--- fuse --------------------------------------------------------------------------------------------------------===//
 
+def FuseEpilogues : Tenon_Pass<"fuse-epilogues", "::mlir::func::FuncOp"> {
+  let summary = "moves pointwise ops into the tenon.matmul or tenon.conv before them";
+  let description = [{
+    Bias, activation, scale, residual addition and multiplication, through single-use chains and across a reshape of the rows of
+    a matmul's result.
+  }];
+}
+
 def HoistConstants : Tenon_Pass<"hoist-constants", "::mlir::ModuleOp"> {
   let summary = "moves what depends on constants only to @init";
   let description = [{
