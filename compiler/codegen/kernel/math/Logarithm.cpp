@@ -72,7 +72,8 @@ Value logOfParts(MathBuilder &b, Value exponent, Value f) {
 /// `value` inside the domain (pole, infinity), and the special values elsewhere.
 Value withLogSpecials(MathBuilder &b, Value x, double pole, Value value) {
   Value atPole = b.constant(pole);
-  Value special = b.select(b.equal(x, atPole), b.constant(-infinity), b.select(b.less(x, atPole), b.constant(quietNaN), x));
+  Value special =
+      b.select(b.equal(x, atPole), b.constant(-infinity), b.select(b.less(x, atPole), b.constant(quietNaN), x));
   return b.select(b.both(b.less(atPole, x), b.less(x, b.constant(infinity))), value, special);
 }
 

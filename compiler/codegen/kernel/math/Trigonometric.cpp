@@ -205,12 +205,13 @@ Value functions::atan2(MathBuilder &b, Value y, Value x) {
   Value isSteep = b.less(absX, absY);
   Value larger = b.select(isSteep, absY, absX), smaller = b.select(isSteep, absX, absY);
   Value ratio = b.div(smaller, larger);
-  ratio = b.select(b.equal(larger, b.constant(0)), b.constant(0), ratio);
-  ratio = b.select(b.equal(smaller, b.constant(infinity)), b.constant(1), ratio);
+  auto bothAre = [&](double value) {
+    return b.both(b.equal(larger, b.constant(value)), b.equal(smaller, b.constant(value)));
+  };
+  ratio = b.select(bothAre(0), b.constant(0), b.select(bothAre(infinity), b.constant(1), ratio));
   Value angle = functions::atan(b, ratio);
   angle = b.select(isSteep, b.sub(b.constant(halfPi), angle), angle);
   Value signOfX = b.copySign(b.constant(1), x); // -0 is to the left
   angle = b.select(b.less(signOfX, b.constant(0)), b.sub(b.constant(2 * halfPi), angle), angle);
-  // A NaN in x is lost by none of the selects: the larger is x where it compares with nothing.
   return b.copySign(angle, y);
 }
