@@ -1,0 +1,295 @@
+//===- Call.cpp - one node of the graph, as its table row sees it -------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/frontend/import/Call.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace tenon::aten;
+using namespace tenon::frontend;
+
+//===--- the op table ------------------------------------------------------------------------------------------------===//
+
+const OpTable &OpTable::get() {
+  static const OpTable table = [] {
+    OpTable result;
+    for (auto addRows : {addPointwiseRows, addCastRows, addViewRows, addCreationRows, addMatmulRows, addConvolutionRows,
+                         addNormRows, addPoolingRows, addAttentionRows, addIndexingRows, addDataMovementRows,
+                         addReductionRows})
+      addRows(result);
+    return result;
+  }();
+  return table;
+}
+
+const Row *OpTable::find(StringRef op, StringRef overload) const {
+  auto row = rows.find((op + "." + overload).str());
+  if (row == rows.end())
+    row = rows.find(op);
+  return row == rows.end() ? nullptr : &row->second;
+}
+
+//===--- schema defaults ---------------------------------------------------------------------------------------------===//
+
+namespace {
+struct SchemaRow {
+  StringLiteral overload, defaults;
+};
+constexpr SchemaRow schemaRows[] = {
+#include "compiler/frontend/import/AtenSchemas.inc"
+};
+} // namespace
+
+StringRef tenon::aten::schemaDefaults(StringRef op, StringRef overload) {
+  static const auto table = [] {
+    llvm::StringMap<StringRef> result;
+    for (const SchemaRow &row : schemaRows)
+      result[row.overload] = row.defaults;
+    return result;
+  }();
+  return table.lookup((op + "." + overload).str());
+}
+
+// The value of a default as ATen writes it: None, True, 1, 1e-05, [0, 0], "none" or a bare word (an enum's name: None here, no
+// row asks for it).
+static Argument parseDefault(StringRef text) {
+  if (text == "True" || text == "False")
+    return {text == "True"};
+  if (text.consume_front("[")) {
+    std::vector<int64_t> values;
+    for (StringRef part : llvm::split(text.drop_back(), ','))
+      if (int64_t value; !part.trim().getAsInteger(10, value))
+        values.push_back(value);
+    return {values};
+  }
+  if (text.size() >= 2 && (text.front() == '"' || text.front() == '\''))
+    return {text.drop_front().drop_back().str()};
+  if (int64_t value; !text.getAsInteger(10, value))
+    return {value};
+  if (double value; !text.getAsDouble(value))
+    return {value};
+  return {None{}};
+}
+
+const Argument &Call::argument(StringRef name) {
+  for (const NamedArgument &input : node.inputs)
+    if (input.name == name)
+      return input.arg;
+  auto [entry, isNew] = defaults.try_emplace(name, Argument{None{}});
+  if (isNew)
+    for (StringRef pair : llvm::split(schemaDefaults(op, overload), ';'))
+      if (auto [key, value] = pair.split('='); key == name)
+        entry->second = parseDefault(value);
+  return entry->second;
+}
+
+//===--- construction ------------------------------------------------------------------------------------------------===//
+
+Call::Call(Emitter emitter, const Node &node, Scope &scope, Symbols &symbols)
+    : e(emitter), node(node), scope(scope), symbols(symbols) {
+  StringRef target = node.target;
+  target.consume_front("torch.ops.aten.");
+  std::tie(op, overload) = target.split('.');
+  // "__and__" and "__or__" are no in-place ops.
+  isInPlace = op.ends_with("_") && !op.ends_with("__");
+  if (isInPlace)
+    op = op.drop_back();
+  auto note = [&](const TensorRef &ref) {
+    auto meta = scope.graph.tensorValues.find(ref.name);
+    if (meta != scope.graph.tensorValues.end())
+      results.push_back(&meta->second);
+  };
+  for (const Argument &output : node.outputs) {
+    if (auto *ref = output.getIf<TensorRef>())
+      note(*ref);
+    if (auto *refs = output.getIf<std::vector<TensorRef>>())
+      llvm::for_each(*refs, note);
+  }
+}
+
+Tensor Call::unsupported(const std::string &reason) {
+  if (firstProblem.empty())
+    firstProblem = reason;
+  return results.empty() || !elementType(e.b.getContext(), resultDtype())
+             ? e.empty({}, ScalarType::Float32)
+             : e.empty(resultSizes(), resultDtype());
+}
+
+//===--- arguments ---------------------------------------------------------------------------------------------------===//
+
+Tensor Call::read(StringRef name) {
+  auto alias = scope.tensors.find(name);
+  if (alias == scope.tensors.end())
+    return unsupported(("argument '" + name + "' is no tensor of the graph").str());
+  return alias->second->read(e);
+}
+
+// A number in the place of a tensor is a 0-d tensor of its Python kind's dtype.
+Tensor Call::tensor(StringRef name) {
+  if (auto *ref = argument(name).getIf<TensorRef>())
+    return read(ref->name);
+  if (!has(name))
+    return unsupported(("argument '" + name + "' is missing").str());
+  Scalar number = scalar(name);
+  return e.fill({}, isFloat(number.dtype) ? ScalarType::Float32 : number.dtype, number);
+}
+
+Tensor Call::optionalTensor(StringRef name) { return has(name) ? tensor(name) : Tensor(); }
+
+SmallVector<Tensor> Call::tensors(StringRef name) {
+  SmallVector<Tensor> list;
+  const Argument &arg = argument(name);
+  if (auto *refs = arg.getIf<std::vector<TensorRef>>())
+    for (const TensorRef &ref : *refs)
+      list.push_back(read(ref.name));
+  else if (auto *optional = arg.getIf<OptionalTensorRefs>())
+    for (const std::optional<TensorRef> &ref : *optional)
+      list.push_back(ref ? read(ref->name) : Tensor());
+  else
+    unsupported(("argument '" + name + "' is no list of tensors").str());
+  return list;
+}
+
+std::optional<Scalar> Call::optionalScalar(StringRef name) {
+  const Argument &arg = argument(name);
+  if (arg.isNone())
+    return std::nullopt;
+  if (auto *value = arg.getIf<int64_t>())
+    return Scalar::of(*value);
+  if (auto *value = arg.getIf<double>())
+    return Scalar::of(*value);
+  if (auto *value = arg.getIf<bool>())
+    return Scalar::of(*value);
+  if (auto *value = arg.getIf<SymIntArg>()) {
+    if (!value->isName())
+      return Scalar::of(value->number());
+    auto entry = scope.graph.symIntValues.find(value->name());
+    if (entry != scope.graph.symIntValues.end())
+      return entry->second.isStatic() ? Scalar::of(entry->second.staticValue())
+                                      : symbols.scalar(e, entry->second.expr());
+  }
+  if (auto *value = arg.getIf<SymFloatArg>()) {
+    if (!value->isName())
+      return Scalar::of(value->number());
+    auto entry = scope.graph.symFloatValues.find(value->name());
+    if (entry != scope.graph.symFloatValues.end())
+      return symbols.scalar(e, entry->second);
+  }
+  if (auto *value = arg.getIf<SymBoolArg>()) {
+    if (!value->isName())
+      return Scalar::of(value->number());
+    auto entry = scope.graph.symBoolValues.find(value->name());
+    if (entry != scope.graph.symBoolValues.end())
+      return symbols.scalar(e, entry->second);
+  }
+  unsupported(("argument '" + name + "' is no real number").str());
+  return Scalar::of(int64_t{1});
+}
+
+Scalar Call::scalar(StringRef name) {
+  if (std::optional<Scalar> value = optionalScalar(name))
+    return *value;
+  unsupported(("argument '" + name + "' is missing").str());
+  return Scalar::of(int64_t{1});
+}
+
+int64_t Call::integer(StringRef name) {
+  Scalar value = scalar(name);
+  if (!value.isConstant())
+    unsupported(("argument '" + name + "' varies from run to run").str());
+  return isFloat(value.dtype) ? static_cast<int64_t>(value.real) : value.integer;
+}
+
+double Call::real(StringRef name) {
+  Scalar value = scalar(name);
+  if (!value.isConstant())
+    unsupported(("argument '" + name + "' varies from run to run").str());
+  return value.asDouble();
+}
+
+bool Call::boolean(StringRef name) { return integer(name) != 0; }
+
+std::string Call::string(StringRef name) {
+  auto *value = argument(name).getIf<std::string>();
+  return value ? *value : std::string();
+}
+
+static Size asSize(Emitter &e, const Scalar &scalar) { return scalar.value ? Size(scalar.value) : e.size(scalar.integer); }
+
+Size Call::size(StringRef name) { return asSize(e, scalar(name)); }
+
+SmallVector<int64_t> Call::integers(StringRef name, int64_t count) {
+  const Argument &arg = argument(name);
+  SmallVector<int64_t> values;
+  if (auto *list = arg.getIf<std::vector<int64_t>>())
+    values.assign(list->begin(), list->end());
+  else if (arg.getIf<std::vector<SymIntArg>>()) {
+    for (Size size : sizes(name)) {
+      if (!staticSize(size))
+        unsupported(("argument '" + name + "' varies from run to run").str());
+      values.push_back(staticSize(size).value_or(1));
+    }
+  } else if (!arg.isNone() && !arg.getIf<std::vector<TensorRef>>())
+    values.push_back(integer(name));
+  if (values.size() == 1 && count > 1)
+    values.resize(count, values.front());
+  return values;
+}
+
+Sizes Call::sizes(StringRef name) {
+  const Argument &arg = argument(name);
+  auto *list = arg.getIf<std::vector<SymIntArg>>();
+  if (!list)
+    return e.sizes(integers(name));
+  Sizes values;
+  for (const SymIntArg &element : *list) {
+    if (!element.isName()) {
+      values.push_back(e.size(element.number()));
+      continue;
+    }
+    auto entry = scope.graph.symIntValues.find(element.name());
+    if (entry == scope.graph.symIntValues.end()) {
+      unsupported(("argument '" + name + "' is unknown").str());
+      continue;
+    }
+    values.push_back(symbols.size(e, entry->second));
+  }
+  return values;
+}
+
+std::optional<ScalarType> Call::dtype(StringRef name) {
+  if (auto *type = argument(name).getIf<ScalarTypeArg>())
+    return type->type;
+  return std::nullopt;
+}
+
+int64_t Call::dim(StringRef name, int64_t rank) {
+  int64_t value = integer(name), bound = std::max<int64_t>(rank, 1);
+  if (value < -bound || value >= bound) {
+    unsupported(("argument '" + name + "' is no dimension of its tensor").str());
+    return 0;
+  }
+  return value < 0 ? value + bound : value;
+}
+
+SmallVector<int64_t> Call::dims(StringRef name, int64_t rank) {
+  SmallVector<int64_t> values = has(name) ? integers(name) : SmallVector<int64_t>();
+  if (values.empty())
+    return llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  for (int64_t &value : values) {
+    if (value < 0)
+      value += std::max<int64_t>(rank, 1);
+    if (value < 0 || value >= std::max<int64_t>(rank, 1)) {
+      unsupported(("argument '" + name + "' is no dimension of its tensor").str());
+      value = 0;
+    }
+  }
+  if (rank == 0)
+    values.clear();
+  llvm::sort(values);
+  return values;
+}

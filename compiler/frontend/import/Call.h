@@ -1,0 +1,120 @@
+//===- Call.h - one node of the graph, as its table row sees it -----------------------------------------*- C++ -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_FRONTEND_IMPORT_CALL_H
+#define TENON_FRONTEND_IMPORT_CALL_H
+
+#include "compiler/frontend/import/Alias.h"
+#include "compiler/frontend/import/Symbols.h"
+
+#include "llvm/ADT/StringMap.h"
+
+namespace tenon::aten {
+
+/// Names of one (sub)graph.
+struct Scope {
+  const frontend::Graph &graph;
+  llvm::StringMap<AliasRef> tensors;
+};
+
+/// One result of a row: a fresh tensor, or a view of the node's first tensor argument.
+struct Result {
+  Result(Tensor tensor) : tensor(std::move(tensor)) {}
+  Result(View view) : view(std::move(view)) {}
+  Tensor tensor;
+  std::optional<View> view;
+};
+using Results = llvm::SmallVector<Result, 1>;
+
+/// Arguments by schema name (defaults filled in), metadata of results, and something to build with. An argument that is not what
+/// the row asks for makes the call unsupported and yields a harmless stand-in, so that rows need no error paths.
+class Call {
+public:
+  Call(Emitter emitter, const frontend::Node &node, Scope &scope, Symbols &symbols);
+
+  Emitter e;
+  const frontend::Node &node;
+  llvm::StringRef op;       ///< "add"; without the underscore of in-place ops
+  llvm::StringRef overload; ///< "Tensor"
+  bool isInPlace = false;
+
+  bool has(llvm::StringRef name) { return !argument(name).isNone(); }
+  bool isTensor(llvm::StringRef name) { return argument(name).getIf<frontend::TensorRef>(); }
+  Tensor tensor(llvm::StringRef name);
+  /// Null for None.
+  Tensor optionalTensor(llvm::StringRef name);
+  llvm::SmallVector<Tensor> tensors(llvm::StringRef name);
+  Scalar scalar(llvm::StringRef name);
+  std::optional<Scalar> optionalScalar(llvm::StringRef name);
+  int64_t integer(llvm::StringRef name);
+  double real(llvm::StringRef name);
+  bool boolean(llvm::StringRef name);
+  std::string string(llvm::StringRef name);
+  Size size(llvm::StringRef name);
+  /// A list of constants; one number stands for `count` equal ones.
+  llvm::SmallVector<int64_t> integers(llvm::StringRef name, int64_t count = 1);
+  Sizes sizes(llvm::StringRef name);
+  std::optional<ScalarType> dtype(llvm::StringRef name);
+  /// A dimension number in [0, rank).
+  int64_t dim(llvm::StringRef name, int64_t rank);
+  /// Dimension numbers; all of them where the argument is None or empty.
+  llvm::SmallVector<int64_t> dims(llvm::StringRef name, int64_t rank);
+
+  /// Metadata of the results, tensors of lists counted one by one.
+  size_t numResults() const { return results.size(); }
+  ScalarType resultDtype(size_t i = 0) const { return results[i]->dtype; }
+  Sizes resultSizes(size_t i = 0) { return symbols.sizes(e, results[i]->sizes); }
+
+  /// Marks this call as unsupported and returns a stand-in.
+  Tensor unsupported(const std::string &reason);
+  const std::string &problem() const { return firstProblem; }
+
+  Scope &scope;
+  Symbols &symbols;
+
+private:
+  /// The argument as given, or the schema's default, or None.
+  const frontend::Argument &argument(llvm::StringRef name);
+  Tensor read(llvm::StringRef tensorName);
+
+  llvm::SmallVector<const frontend::TensorMeta *, 1> results;
+  std::string firstProblem;
+  llvm::StringMap<frontend::Argument> defaults;
+};
+
+using Row = std::function<Results(Call &)>;
+
+/// What is known of ATen: rows by "op" or "op.overload" (the latter first). One function per family fills it.
+class OpTable {
+public:
+  static const OpTable &get();
+  void add(llvm::StringRef op, Row row) { rows.try_emplace(op, std::move(row)); }
+  const Row *find(llvm::StringRef op, llvm::StringRef overload) const;
+
+private:
+  llvm::StringMap<Row> rows;
+};
+
+void addPointwiseRows(OpTable &table);
+void addCastRows(OpTable &table);
+void addViewRows(OpTable &table);
+void addCreationRows(OpTable &table);
+void addMatmulRows(OpTable &table);
+void addConvolutionRows(OpTable &table);
+void addNormRows(OpTable &table);
+void addPoolingRows(OpTable &table);
+void addAttentionRows(OpTable &table);
+void addIndexingRows(OpTable &table);
+void addDataMovementRows(OpTable &table);
+void addReductionRows(OpTable &table);
+
+/// The defaults of an overload's arguments as "name=value;name=value"; empty where it has none. The value is written as in ATen's
+/// schemas. The table is made by generate_schemas.py.
+llvm::StringRef schemaDefaults(llvm::StringRef op, llvm::StringRef overload);
+
+} // namespace tenon::aten
+
+#endif // TENON_FRONTEND_IMPORT_CALL_H

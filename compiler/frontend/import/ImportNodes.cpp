@@ -1,0 +1,312 @@
+//===- ImportNodes.cpp - nodes of the graph, one after the other --------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/frontend/import/Importer.h"
+#include "compiler/ir/TenonDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::aten;
+using namespace tenon::frontend;
+
+void Importer::importGraph(Scope &scope) {
+  for (const Node &node : scope.graph.nodes)
+    importNode(node, scope);
+}
+
+void Importer::reportUnsupported(const std::string &target, const std::string &reason, const Node *node) {
+  for (UnsupportedOp &known : unsupported)
+    if (known.target == target && known.reason == reason) {
+      ++known.count;
+      return;
+    }
+  unsupported.push_back({target, reason, node ? innermostUserFrame(node->stackTrace).text() : "", 1});
+}
+
+// The target as users know it: without "torch.ops.".
+static std::string displayName(StringRef target) {
+  target.consume_front("torch.ops.");
+  return target.str();
+}
+
+static bool isSymbolic(const Argument &output) {
+  return output.getIf<SymIntArg>() || output.getIf<SymFloatArg>() || output.getIf<SymBoolArg>();
+}
+
+// True where the node computes sizes only: the value tables hold an expression for every such result.
+static bool isSizeArithmetic(const Node &node) {
+  return !node.outputs.empty() && llvm::all_of(node.outputs, isSymbolic);
+}
+
+// Results nobody reads and no effect: nothing to import.
+static bool isDead(const Node &node, const std::set<std::string> &used) {
+  StringRef op = StringRef(node.target).rsplit('.').first;
+  if (node.outputs.empty() || op.ends_with("_"))
+    return false;
+  return llvm::all_of(node.outputs, [&](const Argument &output) {
+    if (auto *ref = output.getIf<TensorRef>())
+      return used.count(ref->name) == 0;
+    if (auto *refs = output.getIf<std::vector<TensorRef>>())
+      return llvm::none_of(*refs, [&](const TensorRef &ref) { return used.count(ref.name) != 0; });
+    return output.isNone();
+  });
+}
+
+void Importer::importNode(const Node &node, Scope &scope) {
+  StringRef target = node.target;
+  if (importBookkeeping(node, scope))
+    return;
+  if (target == "torch.ops.higher_order.wrap_with_set_grad_enabled")
+    return inlineRegion(node, scope, 1);
+  if (target.starts_with("torch.ops.aten."))
+    return importAten(node, scope);
+  Emitter e = emitterAt(nodeLocation(node));
+  reportUnsupported(displayName(target), "no importer row", &node);
+  bindStandIns(node, scope, e);
+}
+
+//===--- nodes without tensors ---------------------------------------------------------------------------------------===//
+
+bool Importer::importBookkeeping(const Node &node, Scope &scope) {
+  StringRef target = node.target;
+  static const StringRef dropped[] = {
+      "torch.ops.aten._assert_tensor_metadata.default",
+      "torch.ops.aten.sym_constrain_range.default",
+      "torch.ops.aten.sym_constrain_range_for_size.default",
+      "torch._C._set_grad_enabled",
+      "torch._functorch.predispatch.lazy_load_decompositions",
+  };
+  if (llvm::is_contained(dropped, target))
+    return true;
+  if (target == "torch.ops.aten._assert_scalar.default") {
+    Call call(emitterAt(nodeLocation(node)), node, scope, symbols);
+    Value condition = call.scalar("self").materialize(builder, call.e.loc, ScalarType::Bool);
+    guard(call.e, condition, call.string("assert_msg"), {});
+    return true;
+  }
+  if (target == "torch.ops.aten.item.default" || target == "torch.ops.aten._local_scalar_dense.default") {
+    importItem(node, scope);
+    return true;
+  }
+  if (isSizeArithmetic(node))
+    return true;
+  return &scope == &mainScope && isDead(node, usedNames);
+}
+
+// The symbol a name of the value tables stands for; empty where it is an expression.
+static std::string symbolOf(const Graph &graph, const Argument &output) {
+  auto name = [](const SymExpr &expr) { return expr.kind == SymExpr::Kind::Symbol ? expr.name : std::string(); };
+  if (auto *arg = output.getIf<SymIntArg>(); arg && arg->isName()) {
+    auto entry = graph.symIntValues.find(arg->name());
+    return entry == graph.symIntValues.end() || entry->second.isStatic() ? "" : name(entry->second.expr());
+  }
+  if (auto *arg = output.getIf<SymFloatArg>(); arg && arg->isName()) {
+    auto entry = graph.symFloatValues.find(arg->name());
+    return entry == graph.symFloatValues.end() ? "" : name(entry->second);
+  }
+  return "";
+}
+
+void Importer::importItem(const Node &node, Scope &scope) {
+  Call call(emitterAt(nodeLocation(node)), node, scope, symbols);
+  Emitter &e = call.e;
+  std::string symbol = node.outputs.empty() ? "" : symbolOf(scope.graph, node.outputs[0]);
+  Tensor self = call.tensor("self");
+  if (symbol.empty() || !call.problem().empty() || self.rank() != 0)
+    return reportUnsupported(displayName(node.target), "its value is no integer or float symbol", &node);
+  Value element = tensor::ExtractOp::create(e.b, e.loc, self.value, ValueRange{});
+  if (isFloat(self.dtype)) {
+    Value wide = castScalar(e.b, e.loc, element, self.dtype, ScalarType::Float64);
+    return symbols.define(symbol, {ScalarType::Float64, 0, 0, wide}, /*atEntry=*/false);
+  }
+  Value wide = castScalar(e.b, e.loc, element, self.dtype, ScalarType::Int64);
+  Value index = arith::IndexCastOp::create(e.b, e.loc, e.b.getIndexType(), wide);
+  symbols.define(symbol, {ScalarType::Int64, 0, 0, index}, /*atEntry=*/false);
+}
+
+//===--- higher-order ops --------------------------------------------------------------------------------------------===//
+
+// A region without an effect on values: its nodes become nodes of the caller. Operands before the graph are settings.
+void Importer::inlineRegion(const Node &node, Scope &scope, size_t graphOperand) {
+  Emitter e = emitterAt(nodeLocation(node));
+  auto *region = node.inputs.size() > graphOperand ? node.inputs[graphOperand].arg.getIf<GraphArg>() : nullptr;
+  if (!region || node.inputs.size() - graphOperand - 1 != region->graph->inputs.size()) {
+    reportUnsupported(displayName(node.target), "operands that differ from its graph's", &node);
+    return bindStandIns(node, scope, e);
+  }
+  Scope inner{*region->graph, {}};
+  for (auto [i, input] : llvm::enumerate(region->graph->inputs)) {
+    auto *to = input.getIf<TensorRef>();
+    auto *from = node.inputs[graphOperand + 1 + i].arg.getIf<TensorRef>();
+    if (to && from)
+      if (auto alias = scope.tensors.find(from->name); alias != scope.tensors.end())
+        inner.tensors[to->name] = alias->second;
+  }
+  importGraph(inner);
+  SmallVector<std::string> names;
+  for (const Argument &output : node.outputs) {
+    if (auto *ref = output.getIf<TensorRef>())
+      names.push_back(ref->name);
+    if (auto *refs = output.getIf<std::vector<TensorRef>>())
+      for (const TensorRef &ref : *refs)
+        names.push_back(ref.name);
+  }
+  SmallVector<std::string> sources;
+  for (const Argument &output : region->graph->outputs) {
+    if (auto *ref = output.getIf<TensorRef>())
+      sources.push_back(ref->name);
+    if (auto *refs = output.getIf<std::vector<TensorRef>>())
+      for (const TensorRef &ref : *refs)
+        sources.push_back(ref.name);
+  }
+  for (auto [name, source] : llvm::zip(names, sources))
+    if (auto alias = inner.tensors.find(source); alias != inner.tensors.end())
+      scope.tensors[name] = alias->second;
+}
+
+//===--- ATen --------------------------------------------------------------------------------------------------------===//
+
+// Names of the tensor results, elements of lists one by one.
+static SmallVector<std::string> resultNames(const Node &node) {
+  SmallVector<std::string> names;
+  for (const Argument &output : node.outputs) {
+    if (auto *ref = output.getIf<TensorRef>())
+      names.push_back(ref->name);
+    if (auto *refs = output.getIf<std::vector<TensorRef>>())
+      for (const TensorRef &ref : *refs)
+        names.push_back(ref.name);
+  }
+  return names;
+}
+
+// Values of the right types in the place of what cannot be imported, so that the walk goes on and finds the rest.
+void Importer::bindStandIns(const Node &node, Scope &scope, Emitter &e) {
+  for (const std::string &name : resultNames(node)) {
+    auto meta = scope.graph.tensorValues.find(name);
+    if (meta == scope.graph.tensorValues.end())
+      continue;
+    bool hasType = static_cast<bool>(elementType(&context, meta->second.dtype));
+    ScalarType dtype = hasType ? meta->second.dtype : ScalarType::Float32;
+    bool hasSizes = llvm::all_of(meta->second.sizes, [&](const SymInt &size) {
+      return size.isStatic() || symbols.allDefined(size.expr());
+    });
+    Sizes sizes;
+    for (const SymInt &size : meta->second.sizes)
+      sizes.push_back(hasSizes ? symbols.size(e, size) : e.size(size.hint.value_or(2)));
+    scope.tensors[name] = std::make_shared<Alias>(e.empty(sizes, dtype));
+  }
+}
+
+void Importer::importAten(const Node &node, Scope &scope) {
+  Emitter e = emitterAt(nodeLocation(node));
+  Call call(e, node, scope, symbols);
+  auto reject = [&](const std::string &reason) {
+    reportUnsupported(displayName(node.target), reason, &node);
+    bindStandIns(node, scope, e);
+  };
+  const Row *row = OpTable::get().find(call.op, call.overload);
+  if (!row)
+    return reject("no importer row");
+  for (size_t i = 0; i < call.numResults(); ++i)
+    if (!elementType(&context, call.resultDtype(i)))
+      return reject(std::string("dtype ") + scalarTypeName(call.resultDtype(i)));
+  Results results = (*row)(call);
+  if (call.problem().empty())
+    call.isInPlace ? bindInPlace(call, std::move(results)) : bindResults(call, std::move(results));
+  if (!call.problem().empty())
+    reject(call.problem());
+}
+
+// The first tensor argument's alias: what a view is of, what an in-place op writes.
+static AliasRef *baseOf(Call &call) {
+  for (const NamedArgument &input : call.node.inputs)
+    if (auto *ref = input.arg.getIf<TensorRef>())
+      if (auto alias = call.scope.tensors.find(ref->name); alias != call.scope.tensors.end())
+        return &alias->second;
+  return nullptr;
+}
+
+// Gives a row's tensor the result's exact type: a shape that metadata knows better is a tensor.cast, anything else is a
+// mistake of the row.
+Tensor Importer::conform(Call &call, size_t result, Tensor tensor) {
+  Emitter &e = call.e;
+  Sizes sizes = call.resultSizes(result);
+  ScalarType dtype = call.resultDtype(result);
+  RankedTensorType expected = e.type(sizes, dtype);
+  auto actual = cast<RankedTensorType>(tensor.value.getType());
+  if (tensor.dtype != dtype || actual.getRank() != expected.getRank() ||
+      failed(verifyCompatibleShape(actual, expected)))
+    return call.unsupported("importer row makes another type than the program says");
+  if (actual != expected)
+    tensor.value = tensor::CastOp::create(e.b, e.loc, expected, tensor.value);
+  tensor.sizes = sizes;
+  return tensor;
+}
+
+AliasRef Importer::aliasOf(Call &call, size_t result, const Result &value) {
+  if (!value.view)
+    return std::make_shared<Alias>(conform(call, result, value.tensor));
+  AliasRef *base = baseOf(call);
+  if (!base) {
+    call.unsupported("a view of no tensor");
+    return nullptr;
+  }
+  auto alias = std::make_shared<Alias>(*base, *value.view);
+  auto actual = cast<RankedTensorType>(alias->read(call.e).value.getType());
+  if (failed(verifyCompatibleShape(actual, call.e.type(call.resultSizes(result), call.resultDtype(result)))))
+    call.unsupported("importer row makes another view than the program says");
+  return alias;
+}
+
+void Importer::bindResults(Call &call, Results results) {
+  SmallVector<std::string> names = resultNames(call.node);
+  if (results.size() < names.size())
+    call.unsupported("a result that only training uses");
+  for (size_t i = 0; i < names.size() && call.problem().empty(); ++i) {
+    if (!results[i].view && !results[i].tensor) {
+      if (usedNames.count(names[i]))
+        call.unsupported("result " + std::to_string(i));
+      continue;
+    }
+    if (AliasRef alias = aliasOf(call, i, results[i]))
+      call.scope.tensors[names[i]] = alias;
+  }
+}
+
+// x.op_(): x's memory gets the functional op's result, and the node's result is x. An in-place view op (unsqueeze_) gives x
+// other sizes instead.
+void Importer::bindInPlace(Call &call, Results results) {
+  AliasRef *self = baseOf(call);
+  if (!self || results.empty()) {
+    call.unsupported("an in-place op without a tensor to write");
+    return;
+  }
+  if (results[0].view) {
+    auto alias = std::make_shared<Alias>(*self, *results[0].view);
+    *self = alias;
+  } else {
+    const Tensor &target = (*self)->read(call.e);
+    Tensor updated = call.e.cast(results[0].tensor, target.dtype);
+    if (updated.value.getType() != target.value.getType()) {
+      if (failed(verifyCompatibleShape(updated.value.getType(), target.value.getType()))) {
+        call.unsupported("an in-place op that changes its operand's sizes");
+        return;
+      }
+      updated.value = tensor::CastOp::create(builder, call.e.loc, target.value.getType(), updated.value);
+    }
+    updated.sizes = target.sizes;
+    if (!(*self)->write(call.e, updated)) {
+      call.unsupported("writes through an expanded dimension");
+      return;
+    }
+  }
+  AliasRef bound = *self;
+  for (const std::string &name : resultNames(call.node))
+    call.scope.tensors[name] = bound;
+}

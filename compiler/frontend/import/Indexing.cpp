@@ -1,0 +1,146 @@
+//===- Indexing.cpp - reading by index tensors --------------------------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/frontend/import/Call.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+using namespace mlir;
+using namespace tenon::aten;
+
+// An element of an index tensor as an index into a dimension of `size`; negative ones count from the end.
+static Value wrappedIndex(OpBuilder &b, Location loc, Value element, ScalarType dtype, Value size) {
+  Value wide = castScalar(b, loc, element, dtype, ScalarType::Int64);
+  Value index = arith::IndexCastOp::create(b, loc, b.getIndexType(), wide);
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, index, zero);
+  return arith::SelectOp::create(b, loc, negative, arith::AddIOp::create(b, loc, index, size), index);
+}
+
+static Value loopIndex(OpBuilder &b, Location loc, int64_t dim) { return linalg::IndexOp::create(b, loc, dim); }
+
+namespace {
+/// An index tensor, and the dimensions of the result it runs along from `firstDim` (aligned at the last of `numDims`).
+struct IndexedDim {
+  Tensor indices;
+  AffineMap map;
+};
+} // namespace
+
+// result[...] = source[c_0, c_1, …] where c_i is an index tensor's element, or the result's own position `positions[i]`.
+static Tensor readIndexed(Call &call, const Tensor &source, ArrayRef<std::optional<IndexedDim>> indexed,
+                          ArrayRef<int64_t> positions, SizesRef sizes) {
+  Emitter &e = call.e;
+  SmallVector<Tensor> inputs;
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> bounds;
+  for (auto [dim, entry] : llvm::enumerate(indexed)) {
+    bounds.push_back(entry ? e.index(source.sizes[dim]) : Value());
+    if (!entry)
+      continue;
+    e.checkIndex(entry->indices, source.sizes[dim], call.node.target);
+    inputs.push_back(entry->indices);
+    maps.push_back(entry->map);
+  }
+  return e.gather(source, inputs, maps, sizes, [&](OpBuilder &b, Location loc, ValueRange args) {
+    SmallVector<Value> coordinates;
+    size_t next = 0;
+    for (auto [dim, entry] : llvm::enumerate(indexed)) {
+      if (!entry) {
+        coordinates.push_back(loopIndex(b, loc, positions[dim]));
+        continue;
+      }
+      coordinates.push_back(wrappedIndex(b, loc, args[next], entry->indices.dtype, bounds[dim]));
+      ++next;
+    }
+    return coordinates;
+  });
+}
+
+static Results importEmbedding(Call &call) {
+  Tensor weight = call.tensor("weight"), indices = call.tensor("indices");
+  int64_t rank = indices.rank() + 1;
+  if (weight.rank() != 2)
+    return {call.unsupported("an embedding table of unusual rank")};
+  AffineMap map = call.e.dimsMap(rank, llvm::to_vector(llvm::seq<int64_t>(0, rank - 1)));
+  return {readIndexed(call, weight, {IndexedDim{indices, map}, std::nullopt}, {0, rank - 1}, call.resultSizes())};
+}
+
+static Results importIndexSelect(Call &call) {
+  Tensor self = call.tensor("self"), indices = call.tensor("index");
+  if (self.rank() == 0)
+    return {self};
+  int64_t dim = call.dim("dim", self.rank());
+  if (indices.rank() == 0)
+    indices = call.e.unsqueeze(indices, 0);
+  SmallVector<std::optional<IndexedDim>> indexed(self.rank());
+  indexed[dim] = IndexedDim{indices, call.e.dimsMap(self.rank(), {dim})};
+  return {readIndexed(call, self, indexed, llvm::to_vector(llvm::seq<int64_t>(0, self.rank())), call.resultSizes())};
+}
+
+static Results importGather(Call &call) {
+  Tensor self = call.tensor("self"), indices = call.tensor("index");
+  if (self.rank() == 0 || indices.rank() != self.rank())
+    return {call.unsupported("a gather of a number")};
+  int64_t dim = call.dim("dim", self.rank());
+  SmallVector<std::optional<IndexedDim>> indexed(self.rank());
+  indexed[dim] = IndexedDim{indices, call.e.b.getMultiDimIdentityMap(self.rank())};
+  return {readIndexed(call, self, indexed, llvm::to_vector(llvm::seq<int64_t>(0, self.rank())), call.resultSizes())};
+}
+
+// x[i, :, j]: index tensors broadcast to one block of dimensions, which stands where the first of them stood if they are
+// adjacent and in front otherwise (NumPy's rule).
+static Results importIndex(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self");
+  SmallVector<Tensor> indices = call.tensors("indices");
+  indices.resize(self.rank());
+  SmallVector<int64_t> indexedDims;
+  int64_t blockRank = 0;
+  for (auto [dim, tensor] : llvm::enumerate(indices)) {
+    if (!tensor)
+      continue;
+    if (tensor.dtype == ScalarType::Bool)
+      return {call.unsupported("a boolean index; its result's size is known only at run time")};
+    indexedDims.push_back(dim);
+    blockRank = std::max(blockRank, tensor.rank());
+  }
+  if (indexedDims.empty())
+    return {self};
+  bool isAdjacent = indexedDims.back() - indexedDims.front() + 1 == static_cast<int64_t>(indexedDims.size());
+  int64_t blockStart = isAdjacent ? indexedDims.front() : 0;
+  Sizes sizes = call.resultSizes();
+  int64_t rank = sizes.size();
+  Sizes block(SizesRef(sizes).slice(blockStart, blockRank));
+
+  SmallVector<std::optional<IndexedDim>> indexed(self.rank());
+  SmallVector<int64_t> positions(self.rank(), 0);
+  int64_t next = 0;
+  for (int64_t dim = 0; dim < self.rank(); ++dim) {
+    if (next == blockStart)
+      next += blockRank;
+    if (!indices[dim]) {
+      positions[dim] = next++;
+      continue;
+    }
+    SmallVector<AffineExpr> exprs;
+    for (auto [i, size] : llvm::enumerate(indices[dim].sizes)) {
+      int64_t at = blockRank - indices[dim].rank() + i;
+      bool stretched = isOne(size) && !isOne(block[at]);
+      exprs.push_back(stretched ? e.b.getAffineConstantExpr(0) : e.b.getAffineDimExpr(blockStart + at));
+    }
+    indexed[dim] = IndexedDim{indices[dim], AffineMap::get(rank, 0, exprs, e.b.getContext())};
+  }
+  return {readIndexed(call, self, indexed, positions, sizes)};
+}
+
+void tenon::aten::addIndexingRows(OpTable &table) {
+  table.add("embedding", importEmbedding);
+  table.add("index_select", importIndexSelect);
+  table.add("gather", importGather);
+  table.add("index", importIndex);
+}

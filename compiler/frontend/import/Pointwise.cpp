@@ -1,0 +1,487 @@
+//===- Pointwise.cpp - element-wise ops: one line each ------------------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/frontend/import/Call.h"
+#include "compiler/ir/TenonDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::aten;
+
+namespace {
+
+/// How a row's operands meet, and what its body computes in. The result is converted to the dtype the program gives it.
+enum class Promotion {
+  Common,   ///< torch.result_type of all operands
+  Floating, ///< as Common, integers become float32
+  Boolean,  ///< each operand as a truth value
+};
+
+/// A body: operands in the compute dtype (float32 for half types).
+struct Body : Math {
+  Body(OpBuilder &b, Location loc, ScalarType dtype, Call &call) : Math(b, loc, dtype), call(call) {}
+  Call &call;
+  SmallVector<Value> x;
+
+  template <typename Op> Value op() { return Op::create(b, loc, x); }
+  template <typename Op> Value op(Value v) { return Op::create(b, loc, v); }
+  Value param(StringRef name) { return call.scalar(name).materialize(b, loc, dtype); }
+  Value activation(ActivationKind kind, double alpha = 0, double beta = 0) {
+    return ActivationOp::create(b, loc, x[0].getType(), ActivationKindAttr::get(b.getContext(), kind), x[0],
+                                b.getF64FloatAttr(alpha), b.getF64FloatAttr(beta));
+  }
+};
+
+using BuildBody = Value (*)(Body &);
+
+struct PointwiseRow {
+  StringLiteral name;
+  Promotion promotion;
+  std::initializer_list<StringLiteral> operands; ///< schema names
+  bool yieldsBool;                               ///< the body's result is a truth value, not of the compute dtype
+  BuildBody build;
+};
+
+//===--- bodies longer than a line -----------------------------------------------------------------------------------===//
+
+Value withAlpha(Body &k) {
+  Scalar alpha = k.call.scalar("alpha");
+  bool isOne = alpha.isConstant() && alpha.asDouble() == 1;
+  return isOne ? k.x[1] : k.mul(k.param("alpha"), k.x[1]);
+}
+
+Value truncated(Body &k, Value v) { return k.isFloat() ? k.op<math::TruncOp>(v) : v; }
+
+// Rounds an integer quotient towards minus infinity: one less where the remainder and the divisor differ in sign.
+Value signsDiffer(Body &k, Value remainder, Value divisor) {
+  Value zero = k.constant(0);
+  Value remainderNegative = k.compare(Math::Order::Lt, remainder, zero);
+  Value divisorNegative = k.compare(Math::Order::Lt, divisor, zero);
+  Value differ = arith::XOrIOp::create(k.b, k.loc, remainderNegative, divisorNegative);
+  return arith::AndIOp::create(k.b, k.loc, k.compare(Math::Order::Ne, remainder, zero), differ);
+}
+
+// ATen's div_floor_floating: exact where (a / b) rounds up to an integer.
+Value floorDivFloat(Body &k) {
+  Value a = k.x[0], b = k.x[1], zero = k.constant(0), one = k.constant(1);
+  Value remainder = k.rem(a, b);
+  Value quotient = k.div(k.sub(a, remainder), b);
+  quotient = k.select(signsDiffer(k, remainder, b), k.sub(quotient, one), quotient);
+  Value floored = k.op<math::FloorOp>(quotient);
+  Value tooLow = k.compare(Math::Order::Gt, k.sub(quotient, floored), k.constant(0.5));
+  floored = k.select(tooLow, k.add(floored, one), floored);
+  Value signedZero = math::CopySignOp::create(k.b, k.loc, zero, k.div(a, b));
+  floored = k.select(k.compare(Math::Order::Ne, quotient, zero), floored, signedZero);
+  return k.select(k.compare(Math::Order::Eq, b, zero), k.div(a, b), floored);
+}
+
+Value floorDiv(Body &k) {
+  if (k.isFloat())
+    return floorDivFloat(k);
+  Value quotient = k.div(k.x[0], k.x[1]);
+  if (isUnsigned(k.dtype))
+    return quotient;
+  return k.select(signsDiffer(k, k.rem(k.x[0], k.x[1]), k.x[1]), k.sub(quotient, k.constant(1)), quotient);
+}
+
+Value roundedDiv(Body &k) {
+  return k.call.string("rounding_mode") == "floor" ? floorDiv(k) : truncated(k, k.div(k.x[0], k.x[1]));
+}
+
+// Python's modulo: the sign of the divisor.
+Value pythonRemainder(Body &k) {
+  Value remainder = k.rem(k.x[0], k.x[1]);
+  if (isUnsigned(k.dtype))
+    return remainder;
+  return k.select(signsDiffer(k, remainder, k.x[1]), k.add(remainder, k.x[1]), remainder);
+}
+
+Value reciprocal(Body &k, Value v) { return k.div(k.constant(1), v); }
+
+// ATen computes these exponents without pow.
+Value powBody(Body &k) {
+  std::optional<double> exponent;
+  if (!k.call.isTensor("exponent"))
+    if (Scalar scalar = k.call.scalar("exponent"); scalar.isConstant())
+      exponent = scalar.asDouble();
+  Value x = k.x[0];
+  if (exponent == 0)
+    return k.constant(1);
+  if (exponent == 1)
+    return x;
+  if (exponent == 2)
+    return k.mul(x, x);
+  if (exponent == 3)
+    return k.mul(k.mul(x, x), x);
+  if (!k.isFloat())
+    return k.op<math::IPowIOp>();
+  if (exponent == 0.5)
+    return k.op<math::SqrtOp>(x);
+  if (exponent == -0.5)
+    return reciprocal(k, k.op<math::SqrtOp>(x));
+  if (exponent == -1)
+    return reciprocal(k, x);
+  if (exponent == -2)
+    return reciprocal(k, k.mul(x, x));
+  return k.op<math::PowFOp>();
+}
+
+Value signBody(Body &k) {
+  if (k.dtype == ScalarType::Bool)
+    return k.x[0];
+  Value zero = k.constant(0), one = k.constant(1);
+  Value positive = k.compare(Math::Order::Gt, k.x[0], zero);
+  if (isUnsigned(k.dtype))
+    return k.select(positive, one, zero);
+  Value negative = k.compare(Math::Order::Lt, k.x[0], zero);
+  return k.select(positive, one, k.select(negative, k.constant(-1), zero));
+}
+
+Value absBody(Body &k) {
+  if (k.isFloat())
+    return k.op<math::AbsFOp>();
+  return isUnsigned(k.dtype) ? k.x[0] : k.op<math::AbsIOp>();
+}
+
+// min(max(x, low), high), each bound optional. NaN stays.
+Value clampBody(Body &k, StringRef low, StringRef high, ArrayRef<Value> bounds) {
+  Value result = k.x[0];
+  size_t next = 0;
+  if (k.call.has(low))
+    result = k.max(result, bounds[next++]);
+  if (!high.empty() && k.call.has(high))
+    result = k.min(result, bounds[next]);
+  return result;
+}
+
+Value geluBody(Body &k) {
+  return k.activation(k.call.string("approximate") == "tanh" ? ActivationKind::GeluTanh : ActivationKind::GeluErf);
+}
+
+Value bitwiseNot(Body &k) {
+  Value ones = k.dtype == ScalarType::Bool ? k.constant(1) : scalarConstant(k.b, k.loc, k.dtype, int64_t{-1});
+  return arith::XOrIOp::create(k.b, k.loc, k.x[0], ones);
+}
+
+// log(sigmoid(x)) = min(x, 0) - log1p(exp(-|x|)), as ATen computes it.
+Value logSigmoid(Body &k) {
+  Value negated = k.neg(k.op<math::AbsFOp>(k.x[0]));
+  return k.sub(k.min(k.x[0], k.constant(0)), k.op<math::Log1pOp>(k.op<math::ExpOp>(negated)));
+}
+
+Value eluBody(Body &k) {
+  double alpha = k.call.real("alpha");
+  if (k.call.real("scale") != 1 || k.call.real("input_scale") != 1)
+    k.call.unsupported("scale or input_scale other than 1");
+  return k.activation(ActivationKind::Elu, alpha);
+}
+
+// scale * (max(0, x) + min(0, alpha * (exp(x) - 1))), the constants of https://arxiv.org/abs/1706.02515.
+Value seluBody(Body &k) {
+  constexpr double alpha = 1.6732632423543772848170429916717, scale = 1.0507009873554804934193349852946;
+  Value low = k.mul(k.constant(alpha * scale), k.op<math::ExpM1Op>(k.x[0]));
+  return k.select(k.compare(Math::Order::Gt, k.x[0], k.constant(0)), k.mul(k.constant(scale), k.x[0]), low);
+}
+
+Value isInfinite(Body &k) {
+  if (!k.isFloat())
+    return scalarConstant(k.b, k.loc, ScalarType::Bool, int64_t{0});
+  return k.compare(Math::Order::Eq, k.op<math::AbsFOp>(k.x[0]), highestConstant(k.b, k.loc, k.dtype));
+}
+
+Value isFinite(Body &k) {
+  if (!k.isFloat())
+    return scalarConstant(k.b, k.loc, ScalarType::Bool, int64_t{1});
+  return k.compare(Math::Order::Lt, k.op<math::AbsFOp>(k.x[0]), highestConstant(k.b, k.loc, k.dtype));
+}
+
+// x * log(y), zero where x is zero, NaN where y is.
+Value xlogy(Body &k) {
+  Value product = k.mul(k.x[0], k.op<math::LogOp>(k.x[1]));
+  Value result = k.select(k.compare(Math::Order::Eq, k.x[0], k.constant(0)), k.constant(0), product);
+  return k.select(k.isNan(k.x[1]), k.x[1], result);
+}
+
+// ATen's lerp takes the end whose weight is larger.
+Value lerpBody(Body &k) {
+  Value start = k.x[0], end = k.x[1], weight = k.x[2], difference = k.sub(end, start);
+  Value low = k.add(start, k.mul(weight, difference));
+  Value high = k.sub(end, k.mul(difference, k.sub(k.constant(1), weight)));
+  return k.select(k.compare(Math::Order::Lt, k.op<math::AbsFOp>(weight), k.constant(0.5)), low, high);
+}
+
+Value softshrink(Body &k) {
+  Value lambda = k.param("lambd"), x = k.x[0];
+  Value low = k.select(k.compare(Math::Order::Lt, x, k.neg(lambda)), k.add(x, lambda), k.mul(x, k.constant(0)));
+  return k.select(k.compare(Math::Order::Gt, x, lambda), k.sub(x, lambda), low);
+}
+
+Value hardshrink(Body &k) {
+  Value lambda = k.param("lambd"), x = k.x[0];
+  Value low = k.compare(Math::Order::Ge, x, k.neg(lambda)), high = k.compare(Math::Order::Le, x, lambda);
+  return k.select(arith::AndIOp::create(k.b, k.loc, low, high), k.constant(0), x);
+}
+
+template <Math::Order order> Value comparison(Body &k) { return k.compare(order, k.x[0], k.x[1]); }
+template <typename Op> Value unary(Body &k) { return k.op<Op>(); }
+template <typename Op> Value roundingOf(Body &k) { return k.isFloat() ? k.op<Op>() : k.x[0]; }
+template <ActivationKind kind> Value activation(Body &k) { return k.activation(kind); }
+template <typename Op> Value binary(Body &k) { return Op::create(k.b, k.loc, k.x[0], k.x[1]); }
+
+constexpr auto Common = Promotion::Common;
+constexpr auto Floating = Promotion::Floating;
+constexpr auto Boolean = Promotion::Boolean;
+using O = Math::Order;
+
+const PointwiseRow rows[] = {
+    {"add", Common, {"self", "other"}, false, [](Body &k) { return k.add(k.x[0], withAlpha(k)); }},
+    {"sub", Common, {"self", "other"}, false, [](Body &k) { return k.sub(k.x[0], withAlpha(k)); }},
+    {"rsub", Common, {"other", "self"}, false, [](Body &k) { return k.sub(k.x[0], withAlpha(k)); }},
+    {"mul", Common, {"self", "other"}, false, [](Body &k) { return k.mul(k.x[0], k.x[1]); }},
+    {"multiply", Common, {"self", "other"}, false, [](Body &k) { return k.mul(k.x[0], k.x[1]); }},
+    {"div.Tensor_mode", Common, {"self", "other"}, false, roundedDiv},
+    {"div.Scalar_mode", Common, {"self", "other"}, false, roundedDiv},
+    {"div", Floating, {"self", "other"}, false, [](Body &k) { return k.div(k.x[0], k.x[1]); }},
+    {"true_divide", Floating, {"self", "other"}, false, [](Body &k) { return k.div(k.x[0], k.x[1]); }},
+    {"floor_divide", Common, {"self", "other"}, false, floorDiv},
+    {"remainder", Common, {"self", "other"}, false, pythonRemainder},
+    {"fmod", Common, {"self", "other"}, false, [](Body &k) { return k.rem(k.x[0], k.x[1]); }},
+    {"pow", Common, {"self", "exponent"}, false, powBody},
+    {"maximum", Common, {"self", "other"}, false, [](Body &k) { return k.max(k.x[0], k.x[1]); }},
+    {"minimum", Common, {"self", "other"}, false, [](Body &k) { return k.min(k.x[0], k.x[1]); }},
+    {"max.other", Common, {"self", "other"}, false, [](Body &k) { return k.max(k.x[0], k.x[1]); }},
+    {"min.other", Common, {"self", "other"}, false, [](Body &k) { return k.min(k.x[0], k.x[1]); }},
+    {"atan2", Floating, {"self", "other"}, false, binary<math::Atan2Op>},
+    {"copysign", Floating, {"self", "other"}, false, binary<math::CopySignOp>},
+    {"hypot", Floating, {"self", "other"}, false,
+     [](Body &k) { return k.op<math::SqrtOp>(k.add(k.mul(k.x[0], k.x[0]), k.mul(k.x[1], k.x[1]))); }},
+    {"xlogy", Floating, {"self", "other"}, false, xlogy},
+    {"lerp", Common, {"self", "end", "weight"}, false, lerpBody},
+    {"addcmul", Common, {"self", "tensor1", "tensor2"}, false,
+     [](Body &k) { return k.add(k.x[0], k.mul(k.mul(k.param("value"), k.x[1]), k.x[2])); }},
+    {"addcdiv", Floating, {"self", "tensor1", "tensor2"}, false,
+     [](Body &k) { return k.add(k.x[0], k.div(k.mul(k.param("value"), k.x[1]), k.x[2])); }},
+
+    {"eq", Common, {"self", "other"}, true, comparison<O::Eq>},
+    {"ne", Common, {"self", "other"}, true, comparison<O::Ne>},
+    {"lt", Common, {"self", "other"}, true, comparison<O::Lt>},
+    {"le", Common, {"self", "other"}, true, comparison<O::Le>},
+    {"gt", Common, {"self", "other"}, true, comparison<O::Gt>},
+    {"ge", Common, {"self", "other"}, true, comparison<O::Ge>},
+    {"isnan", Common, {"self"}, true, [](Body &k) { return k.isNan(k.x[0]); }},
+    {"isinf", Common, {"self"}, true, isInfinite},
+    {"isfinite", Common, {"self"}, true, isFinite},
+
+    {"logical_and", Boolean, {"self", "other"}, true, binary<arith::AndIOp>},
+    {"logical_or", Boolean, {"self", "other"}, true, binary<arith::OrIOp>},
+    {"logical_xor", Boolean, {"self", "other"}, true, binary<arith::XOrIOp>},
+    {"logical_not", Boolean, {"self"}, true, bitwiseNot},
+    {"bitwise_and", Common, {"self", "other"}, false, binary<arith::AndIOp>},
+    {"bitwise_or", Common, {"self", "other"}, false, binary<arith::OrIOp>},
+    {"bitwise_xor", Common, {"self", "other"}, false, binary<arith::XOrIOp>},
+    {"__and__", Common, {"self", "other"}, false, binary<arith::AndIOp>},
+    {"__or__", Common, {"self", "other"}, false, binary<arith::OrIOp>},
+    {"__xor__", Common, {"self", "other"}, false, binary<arith::XOrIOp>},
+    {"bitwise_not", Common, {"self"}, false, bitwiseNot},
+
+    {"neg", Common, {"self"}, false, [](Body &k) { return k.neg(k.x[0]); }},
+    {"positive", Common, {"self"}, false, [](Body &k) { return k.x[0]; }},
+    {"abs", Common, {"self"}, false, absBody},
+    {"sign", Common, {"self"}, false, signBody},
+    {"sgn", Common, {"self"}, false, signBody},
+    {"square", Common, {"self"}, false, [](Body &k) { return k.mul(k.x[0], k.x[0]); }},
+    {"floor", Common, {"self"}, false, roundingOf<math::FloorOp>},
+    {"ceil", Common, {"self"}, false, roundingOf<math::CeilOp>},
+    {"trunc", Common, {"self"}, false, roundingOf<math::TruncOp>},
+    {"round.default", Common, {"self"}, false, roundingOf<math::RoundEvenOp>},
+    {"frac", Common, {"self"}, false, [](Body &k) { return k.sub(k.x[0], k.op<math::TruncOp>(k.x[0])); }},
+
+    {"exp", Floating, {"self"}, false, unary<math::ExpOp>},
+    {"exp2", Floating, {"self"}, false, unary<math::Exp2Op>},
+    {"expm1", Floating, {"self"}, false, unary<math::ExpM1Op>},
+    {"log", Floating, {"self"}, false, unary<math::LogOp>},
+    {"log2", Floating, {"self"}, false, unary<math::Log2Op>},
+    {"log10", Floating, {"self"}, false, unary<math::Log10Op>},
+    {"log1p", Floating, {"self"}, false, unary<math::Log1pOp>},
+    {"sqrt", Floating, {"self"}, false, unary<math::SqrtOp>},
+    {"rsqrt", Floating, {"self"}, false, [](Body &k) { return reciprocal(k, k.op<math::SqrtOp>(k.x[0])); }},
+    {"reciprocal", Floating, {"self"}, false, [](Body &k) { return reciprocal(k, k.x[0]); }},
+    {"sin", Floating, {"self"}, false, unary<math::SinOp>},
+    {"cos", Floating, {"self"}, false, unary<math::CosOp>},
+    {"tan", Floating, {"self"}, false, unary<math::TanOp>},
+    {"asin", Floating, {"self"}, false, unary<math::AsinOp>},
+    {"acos", Floating, {"self"}, false, unary<math::AcosOp>},
+    {"atan", Floating, {"self"}, false, unary<math::AtanOp>},
+    {"sinh", Floating, {"self"}, false, unary<math::SinhOp>},
+    {"cosh", Floating, {"self"}, false, unary<math::CoshOp>},
+    {"asinh", Floating, {"self"}, false, unary<math::AsinhOp>},
+    {"acosh", Floating, {"self"}, false, unary<math::AcoshOp>},
+    {"atanh", Floating, {"self"}, false, unary<math::AtanhOp>},
+    {"erf", Floating, {"self"}, false, unary<math::ErfOp>},
+    {"erfc", Floating, {"self"}, false, unary<math::ErfcOp>},
+    {"deg2rad", Floating, {"self"}, false,
+     [](Body &k) { return k.mul(k.x[0], k.constant(0.017453292519943295769236907684886)); }},
+    {"rad2deg", Floating, {"self"}, false,
+     [](Body &k) { return k.mul(k.x[0], k.constant(57.295779513082320876798154814105)); }},
+
+    {"tanh", Floating, {"self"}, false, activation<ActivationKind::Tanh>},
+    {"sigmoid", Floating, {"self"}, false, activation<ActivationKind::Sigmoid>},
+    {"silu", Floating, {"self"}, false, activation<ActivationKind::Silu>},
+    {"mish", Floating, {"self"}, false, activation<ActivationKind::Mish>},
+    {"hardsigmoid", Floating, {"self"}, false, activation<ActivationKind::HardSigmoid>},
+    {"hardswish", Floating, {"self"}, false, activation<ActivationKind::HardSwish>},
+    {"gelu", Floating, {"self"}, false, geluBody},
+    {"elu", Floating, {"self"}, false, eluBody},
+    {"celu", Floating, {"self"}, false,
+     [](Body &k) {
+       Value low = k.mul(k.param("alpha"), k.op<math::ExpM1Op>(k.div(k.x[0], k.param("alpha"))));
+       return k.select(k.compare(O::Gt, k.x[0], k.constant(0)), k.x[0], low);
+     }},
+    {"selu", Floating, {"self"}, false, seluBody},
+    {"log_sigmoid", Floating, {"self"}, false, logSigmoid},
+    {"softplus", Floating, {"self"}, false,
+     [](Body &k) { return k.activation(ActivationKind::Softplus, k.call.real("beta"), k.call.real("threshold")); }},
+    {"leaky_relu", Floating, {"self"}, false,
+     [](Body &k) { return k.activation(ActivationKind::LeakyRelu, k.call.real("negative_slope")); }},
+    {"softshrink", Floating, {"self"}, false, softshrink},
+    {"hardshrink", Floating, {"self"}, false, hardshrink},
+    {"relu", Common, {"self"}, false,
+     [](Body &k) { return k.isFloat() ? k.activation(ActivationKind::Relu) : k.max(k.x[0], k.constant(0)); }},
+    {"relu6", Common, {"self"}, false,
+     [](Body &k) {
+       return k.isFloat() ? k.activation(ActivationKind::Clip, 0, 6)
+                          : k.min(k.max(k.x[0], k.constant(0)), k.constant(6));
+     }},
+    {"hardtanh", Common, {"self"}, false,
+     [](Body &k) {
+       if (k.isFloat())
+         return k.activation(ActivationKind::Clip, k.call.real("min_val"), k.call.real("max_val"));
+       return k.min(k.max(k.x[0], k.param("min_val")), k.param("max_val"));
+     }},
+    {"threshold", Common, {"self"}, false,
+     [](Body &k) { return k.select(k.compare(O::Le, k.x[0], k.param("threshold")), k.param("value"), k.x[0]); }},
+    {"prelu", Common, {"self", "weight"}, false,
+     [](Body &k) { return k.select(k.compare(O::Gt, k.x[0], k.constant(0)), k.x[0], k.mul(k.x[1], k.x[0])); }},
+    {"clamp", Common, {"self", "min", "max"}, false,
+     [](Body &k) { return clampBody(k, "min", "max", ArrayRef(k.x).drop_front()); }},
+    {"clip", Common, {"self", "min", "max"}, false,
+     [](Body &k) { return clampBody(k, "min", "max", ArrayRef(k.x).drop_front()); }},
+    {"clamp_min", Common, {"self", "min"}, false, [](Body &k) { return k.max(k.x[0], k.x[1]); }},
+    {"clamp_max", Common, {"self", "max"}, false, [](Body &k) { return k.min(k.x[0], k.x[1]); }},
+    {"fill", Common, {"value"}, false, [](Body &k) { return k.x[0]; }},
+    {"copy", Common, {"src"}, false, [](Body &k) { return k.x[0]; }},
+};
+
+/// One operand of a row: a tensor or a number.
+struct Operand {
+  Tensor tensor;
+  Scalar number;
+};
+
+SmallVector<Operand> collectOperands(Call &call, const PointwiseRow &row) {
+  SmallVector<Operand> operands;
+  for (StringRef name : row.operands) {
+    if (!call.has(name))
+      continue; // an optional bound
+    if (call.isTensor(name))
+      operands.push_back({call.tensor(name), {}});
+    else
+      operands.push_back({{}, call.scalar(name)});
+  }
+  return operands;
+}
+
+ScalarType commonType(ArrayRef<Operand> operands) {
+  ResultType result;
+  for (const Operand &operand : operands)
+    operand.tensor ? result.addTensor(operand.tensor.dtype, operand.tensor.rank())
+                   : result.addNumber(operand.number.dtype);
+  return result.get();
+}
+
+ScalarType computeTypeOf(const PointwiseRow &row, ArrayRef<Operand> operands) {
+  if (row.promotion == Promotion::Boolean)
+    return ScalarType::Bool;
+  ScalarType common = commonType(operands);
+  if (row.promotion == Promotion::Floating && !isFloat(common))
+    common = ScalarType::Float32;
+  return computeType(common);
+}
+
+// prelu's weight [C] runs along dimension 1.
+Tensor alignedOperand(Call &call, const Tensor &operand) {
+  if (call.op != "prelu" || operand.rank() != 1 || isOne(operand.sizes[0]))
+    return operand;
+  Sizes sizes(std::max<int64_t>(static_cast<int64_t>(call.resultSizes().size()) - 1, 1), call.e.size(1));
+  sizes[0] = operand.sizes[0];
+  return call.e.reshape(operand, sizes);
+}
+
+Results importPointwise(Call &call, const PointwiseRow &row) {
+  SmallVector<Operand> operands = collectOperands(call, row);
+  ScalarType compute = computeTypeOf(row, operands), result = call.resultDtype();
+  SmallVector<Tensor> tensors;
+  bool isFirst = true;
+  for (const Operand &operand : operands) {
+    if (operand.tensor)
+      tensors.push_back(isFirst ? operand.tensor : alignedOperand(call, operand.tensor));
+    isFirst = false;
+  }
+  return {call.e.pointwise(tensors, call.resultSizes(), result, [&](OpBuilder &b, Location loc, ValueRange args) {
+    Body body(b, loc, compute, call);
+    size_t next = 0;
+    for (const Operand &operand : operands)
+      body.x.push_back(operand.tensor ? castScalar(b, loc, args[next], operand.tensor.dtype, compute)
+                                      : operand.number.materialize(b, loc, compute)),
+          next += operand.tensor ? 1 : 0;
+    Value value = row.build(body);
+    return castScalar(b, loc, value, row.yieldsBool ? ScalarType::Bool : compute, result);
+  })};
+}
+
+//===--- selections: a condition beside the promoted operands --------------------------------------------------------===//
+
+// where(condition, x, y): the result's dtype is that of x and y.
+Results importSelect(Call &call, StringRef conditionName, StringRef thenName, StringRef elseName) {
+  SmallVector<Operand> operands;
+  SmallVector<Tensor> tensors{call.tensor(conditionName)};
+  for (StringRef name : {thenName, elseName}) {
+    Operand operand;
+    if (call.isTensor(name))
+      tensors.push_back(operand.tensor = call.tensor(name));
+    else
+      operand.number = call.scalar(name);
+    operands.push_back(operand);
+  }
+  ScalarType result = call.resultDtype();
+  return {call.e.pointwise(tensors, call.resultSizes(), result, [&](OpBuilder &b, Location loc, ValueRange args) {
+    size_t next = 1;
+    SmallVector<Value> values;
+    for (const Operand &operand : operands) {
+      if (operand.tensor)
+        values.push_back(castScalar(b, loc, args[next++], operand.tensor.dtype, result));
+      else
+        values.push_back(operand.number.materialize(b, loc, result));
+    }
+    Value condition = castScalar(b, loc, args[0], tensors[0].dtype, ScalarType::Bool);
+    return arith::SelectOp::create(b, loc, condition, values[0], values[1]).getResult();
+  })};
+}
+
+} // namespace
+
+void tenon::aten::addPointwiseRows(OpTable &table) {
+  for (const PointwiseRow &row : rows)
+    table.add(row.name, [&row](Call &call) { return importPointwise(call, row); });
+  table.add("where", [](Call &call) { return importSelect(call, "condition", "self", "other"); });
+  table.add("masked_fill", [](Call &call) { return importSelect(call, "mask", "value", "self"); });
+  table.add("zero", [](Call &call) {
+    return Results{call.e.fill(call.resultSizes(), call.resultDtype(), Scalar::of(int64_t{0}))};
+  });
+}

@@ -1,0 +1,277 @@
+//===- Reductions.cpp - reductions and scans ----------------------------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/frontend/import/Call.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace tenon::aten;
+
+//===--- parts -------------------------------------------------------------------------------------------------------===//
+
+// The dimensions a node reduces: none given means all of them.
+static SmallVector<int64_t> reducedDims(Call &call, int64_t rank) {
+  return call.has("dim") ? call.dims("dim", rank) : llvm::to_vector(llvm::seq<int64_t>(0, rank));
+}
+
+static bool keepsDims(Call &call) { return call.has("keepdim") && call.boolean("keepdim"); }
+
+static Tensor withKeptDims(Call &call, const Tensor &reduced, const Tensor &original, ArrayRef<int64_t> dims) {
+  return keepsDims(call) ? call.e.keepDims(reduced, original, dims) : reduced;
+}
+
+static unsigned bits(ScalarType type) { return 8 * static_cast<unsigned>(tenon::frontend::elementSizeInBytes(type)); }
+
+// The neutral element of max (of min where `highest`).
+static Scalar extreme(ScalarType type, bool highest) {
+  if (isFloat(type))
+    return Scalar::of(highest ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity());
+  if (type == ScalarType::Bool)
+    return Scalar::of(int64_t{highest});
+  if (isUnsigned(type))
+    return Scalar::of(highest ? int64_t{-1} : int64_t{0});
+  int64_t max = static_cast<int64_t>(~uint64_t{0} >> (65 - bits(type)));
+  return Scalar::of(highest ? max : -max - 1);
+}
+
+static Size countOf(Emitter &e, const Tensor &tensor, ArrayRef<int64_t> dims) {
+  Sizes sizes;
+  for (int64_t dim : dims)
+    sizes.push_back(tensor.sizes[dim]);
+  return e.product(sizes);
+}
+
+static Scalar asScalar(Size size) {
+  return staticSize(size) ? Scalar::of(*staticSize(size)) : Scalar{ScalarType::Int64, 0, 0, cast<Value>(size)};
+}
+
+// Element-wise `body` on one tensor of dtype `compute`, converted to `result`.
+static Tensor apply(Emitter &e, const Tensor &tensor, ScalarType result, llvm::function_ref<Value(Math &, Value)> body) {
+  return e.pointwise(tensor, tensor.sizes, result, [&](OpBuilder &b, Location loc, ValueRange args) {
+    Math m(b, loc, tensor.dtype);
+    return castScalar(b, loc, body(m, args[0]), tensor.dtype, result);
+  });
+}
+
+//===--- sums --------------------------------------------------------------------------------------------------------===//
+
+static Results importSum(Call &call) {
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank());
+  ScalarType result = call.resultDtype();
+  Tensor sum = call.e.sum(self, dims, computeType(result));
+  return {withKeptDims(call, call.e.cast(sum, result), self, dims)};
+}
+
+static Results importMean(Call &call) {
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank());
+  ScalarType result = call.resultDtype();
+  Tensor sum = call.e.sum(self, dims, computeType(result));
+  Scalar count = asScalar(countOf(call.e, self, dims));
+  Tensor mean = apply(call.e, sum, result, [&](Math &m, Value v) { return m.div(v, count.materialize(m.b, m.loc, m.dtype)); });
+  return {withKeptDims(call, mean, self, dims)};
+}
+
+static Results importProd(Call &call) {
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank());
+  ScalarType result = call.resultDtype(), compute = computeType(result);
+  Tensor product = call.e.reduce(self, dims, compute, Scalar::of(int64_t{1}),
+                                 [&](OpBuilder &b, Location loc, Value acc, Value next) {
+                                   return Math(b, loc, compute).mul(acc, next);
+                                 });
+  return {withKeptDims(call, call.e.cast(product, result), self, dims)};
+}
+
+// Variance: the mean, then squared deviations over count - correction. `isDeviation` takes the root.
+static Results importVariance(Call &call, bool isDeviation) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank()), outer;
+  for (int64_t dim = 0; dim < self.rank(); ++dim)
+    if (!llvm::is_contained(dims, dim))
+      outer.push_back(dim);
+  double correction = 1;
+  if (call.overload == "correction")
+    correction = call.has("correction") ? call.real("correction") : 1;
+  else if (call.has("unbiased"))
+    correction = call.boolean("unbiased") ? 1 : 0;
+  ScalarType result = call.resultDtype(), compute = computeType(result);
+  if (!isFloat(self.dtype))
+    return {call.unsupported("variance of integers")};
+  Scalar count = asScalar(countOf(e, self, dims));
+  Tensor mean = apply(e, e.sum(self, dims, compute), compute,
+                      [&](Math &m, Value v) { return m.div(v, count.materialize(m.b, m.loc, m.dtype)); });
+  Tensor squares = e.reduceMapped(
+      {self, mean}, {e.b.getMultiDimIdentityMap(self.rank()), e.dimsMap(self.rank(), outer)}, self.sizes, dims, compute,
+      Scalar::of(int64_t{0}),
+      [&](OpBuilder &b, Location loc, ValueRange args) {
+        Math m(b, loc, compute);
+        Value difference = m.sub(castScalar(b, loc, args[0], self.dtype, compute), args[1]);
+        return m.mul(difference, difference);
+      },
+      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, compute).add(acc, next); });
+  Tensor variance = apply(e, squares, result, [&](Math &m, Value v) {
+    Value divisor = m.max(m.sub(count.materialize(m.b, m.loc, m.dtype), m.constant(correction)), m.constant(0));
+    Value value = m.div(v, divisor);
+    return isDeviation ? Value(math::SqrtOp::create(m.b, m.loc, value)) : value;
+  });
+  return {withKeptDims(call, variance, self, dims)};
+}
+
+// The 2-norm; other orders where they are sums or extremes of absolute values.
+static Results importVectorNorm(Call &call, StringRef orderName) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank());
+  double order = call.has(orderName) ? call.real(orderName) : 2;
+  ScalarType result = call.resultDtype(), compute = computeType(result);
+  bool isMax = order == std::numeric_limits<double>::infinity();
+  if (order != 1 && order != 2 && !isMax)
+    return {call.unsupported("a norm of order " + std::to_string(order))};
+  Tensor reduced = e.reduceMapped(
+      self, e.b.getMultiDimIdentityMap(self.rank()), self.sizes, dims, compute, Scalar::of(int64_t{0}),
+      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        Value value = castScalar(b, loc, args[0], self.dtype, compute);
+        return order == 2 ? Math(b, loc, compute).mul(value, value) : Value(math::AbsFOp::create(b, loc, value));
+      },
+      [&](OpBuilder &b, Location loc, Value acc, Value next) {
+        Math m(b, loc, compute);
+        return isMax ? m.max(acc, next) : m.add(acc, next);
+      });
+  Tensor norm = apply(e, reduced, result, [&](Math &m, Value v) {
+    return order == 2 ? Value(math::SqrtOp::create(m.b, m.loc, v)) : v;
+  });
+  return {withKeptDims(call, norm, self, dims)};
+}
+
+//===--- extremes ----------------------------------------------------------------------------------------------------===//
+
+static Tensor reduceExtreme(Call &call, const Tensor &self, ArrayRef<int64_t> dims, bool isMax) {
+  ScalarType dtype = self.dtype;
+  return call.e.reduce(self, dims, dtype, extreme(dtype, !isMax), [&](OpBuilder &b, Location loc, Value acc, Value next) {
+    Math m(b, loc, dtype);
+    return isMax ? m.max(acc, next) : m.min(acc, next);
+  });
+}
+
+static Results importExtreme(Call &call, bool isMax) {
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank());
+  return {withKeptDims(call, reduceExtreme(call, self, dims, isMax), self, dims)};
+}
+
+// The first position of the extreme along `dim`: the least position whose element equals it (or is NaN where it is NaN).
+static Tensor extremePosition(Call &call, const Tensor &self, const Tensor &value, int64_t dim) {
+  Emitter &e = call.e;
+  SmallVector<int64_t> outer;
+  for (int64_t i = 0; i < self.rank(); ++i)
+    if (i != dim)
+      outer.push_back(i);
+  constexpr int64_t none = std::numeric_limits<int64_t>::max();
+  return e.reduceMapped(
+      {self, value}, {e.b.getMultiDimIdentityMap(self.rank()), e.dimsMap(self.rank(), outer)}, self.sizes, {dim},
+      ScalarType::Int64, Scalar::of(none),
+      [&](OpBuilder &b, Location loc, ValueRange args) {
+        Math m(b, loc, self.dtype);
+        Value found = m.compare(Math::Order::Eq, args[0], args[1]);
+        if (m.isFloat())
+          found = arith::OrIOp::create(b, loc, found, m.isNan(args[0]));
+        Value position = castScalar(b, loc, linalg::IndexOp::create(b, loc, dim), ScalarType::Int64, ScalarType::Int64);
+        return m.select(found, position, scalarConstant(b, loc, ScalarType::Int64, none));
+      },
+      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, ScalarType::Int64).min(acc, next); });
+}
+
+// max(dim) and min(dim): values and positions.
+static Results importExtremeWithPosition(Call &call, bool isMax) {
+  Tensor self = call.tensor("self");
+  if (self.rank() == 0)
+    return {self, call.e.fill({}, ScalarType::Int64, Scalar::of(int64_t{0}))};
+  int64_t dim = call.dim("dim", self.rank());
+  Tensor value = reduceExtreme(call, self, dim, isMax), position = extremePosition(call, self, value, dim);
+  return {withKeptDims(call, value, self, dim), withKeptDims(call, position, self, dim)};
+}
+
+static Results importArgExtreme(Call &call, bool isMax) {
+  Tensor self = call.tensor("self");
+  if (self.rank() == 0)
+    return {call.e.fill({}, ScalarType::Int64, Scalar::of(int64_t{0}))};
+  if (call.has("dim")) {
+    int64_t dim = call.dim("dim", self.rank());
+    Tensor position = extremePosition(call, self, reduceExtreme(call, self, dim, isMax), dim);
+    return {withKeptDims(call, position, self, dim)};
+  }
+  Tensor flat = call.e.reshape(self, Sizes{call.e.product(self.sizes)});
+  Tensor position = extremePosition(call, flat, reduceExtreme(call, flat, 0, isMax), 0);
+  return {keepsDims(call) ? call.e.reshape(position, call.resultSizes()) : position};
+}
+
+//===--- truth values ------------------------------------------------------------------------------------------------===//
+
+static Results importTruth(Call &call, bool isAll) {
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank());
+  Tensor truth = call.e.reduce(self, dims, ScalarType::Bool, Scalar::of(isAll),
+                               [&](OpBuilder &b, Location loc, Value acc, Value next) -> Value {
+                                 return isAll ? Value(arith::AndIOp::create(b, loc, acc, next))
+                                              : Value(arith::OrIOp::create(b, loc, acc, next));
+                               });
+  return {withKeptDims(call, call.e.cast(truth, call.resultDtype()), self, dims)};
+}
+
+//===--- scans -------------------------------------------------------------------------------------------------------===//
+
+// No scan exists among structured ops: the prefix sum is a sum over j of x[j] where j <= i, n^2 additions in the order of ATen's,
+// in its accumulation type (float64 for floats). Good for the index arithmetic of attention masks, slow for long axes.
+static Results importCumsum(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self");
+  ScalarType result = call.resultDtype(), compute = isFloat(result) ? ScalarType::Float64 : result;
+  if (self.rank() == 0)
+    return {e.cast(self, result)};
+  int64_t dim = call.dim("dim", self.rank()), last = self.rank();
+  // The loop is the result's dimensions, then j.
+  Sizes loop = self.sizes;
+  loop.push_back(self.sizes[dim]);
+  SmallVector<int64_t> sourceDims = llvm::to_vector(llvm::seq<int64_t>(0, last));
+  sourceDims[dim] = last;
+  Tensor sums = e.reduceMapped(
+      self, e.dimsMap(last + 1, sourceDims), loop, last, compute, Scalar::of(int64_t{0}),
+      [&](OpBuilder &b, Location loc, ValueRange args) {
+        Value i = linalg::IndexOp::create(b, loc, dim), j = linalg::IndexOp::create(b, loc, last);
+        Value isBefore = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, j, i);
+        Value element = castScalar(b, loc, args[0], self.dtype, compute);
+        return arith::SelectOp::create(b, loc, isBefore, element, scalarConstant(b, loc, compute, int64_t{0})).getResult();
+      },
+      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, compute).add(acc, next); });
+  return {e.cast(sums, result)};
+}
+
+void tenon::aten::addReductionRows(OpTable &table) {
+  table.add("sum", importSum);
+  table.add("mean", importMean);
+  table.add("prod", importProd);
+  table.add("var", [](Call &call) { return importVariance(call, /*isDeviation=*/false); });
+  table.add("std", [](Call &call) { return importVariance(call, /*isDeviation=*/true); });
+  table.add("linalg_vector_norm", [](Call &call) { return importVectorNorm(call, "ord"); });
+  table.add("norm", [](Call &call) { return importVectorNorm(call, "p"); });
+  for (bool isMax : {true, false}) {
+    StringRef name = isMax ? "max" : "min";
+    table.add(("a" + name).str(), [=](Call &call) { return importExtreme(call, isMax); });
+    table.add((name + ".default").str(), [=](Call &call) { return importExtreme(call, isMax); });
+    table.add((name + ".dim").str(), [=](Call &call) { return importExtremeWithPosition(call, isMax); });
+    table.add(("arg" + name).str(), [=](Call &call) { return importArgExtreme(call, isMax); });
+  }
+  table.add("all", [](Call &call) { return importTruth(call, /*isAll=*/true); });
+  table.add("_is_all_true", [](Call &call) { return importTruth(call, /*isAll=*/true); });
+  table.add("any", [](Call &call) { return importTruth(call, /*isAll=*/false); });
+  table.add("cumsum", importCumsum);
+}

@@ -1,0 +1,211 @@
+//===- Symbols.cpp - symbolic sizes as SSA values -----------------------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/frontend/import/Symbols.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace tenon::aten;
+using tenon::frontend::SymExpr;
+using tenon::frontend::SymInt;
+
+void Symbols::define(StringRef symbol, Scalar value, bool atEntry) {
+  values[symbol.str()] = value;
+  if (!atEntry)
+    late.insert(symbol.str());
+}
+
+bool Symbols::allDefined(const SymExpr &expr) const {
+  if (expr.kind == SymExpr::Kind::Symbol)
+    return isDefined(expr.name);
+  return llvm::all_of(expr.operands, [&](const SymExpr &operand) { return allDefined(operand); });
+}
+
+bool Symbols::dependsOnEntryOnly(const SymExpr &expr) const {
+  if (expr.kind == SymExpr::Kind::Symbol)
+    return !late.count(expr.name);
+  return llvm::all_of(expr.operands, [&](const SymExpr &operand) { return dependsOnEntryOnly(operand); });
+}
+
+static Size asSize(Emitter &e, const Scalar &scalar) { return scalar.value ? Size(scalar.value) : e.size(scalar.integer); }
+
+static Scalar fromSize(Size size) {
+  if (std::optional<int64_t> number = staticSize(size))
+    return Scalar::of(*number);
+  return {ScalarType::Int64, 0, 0, cast<Value>(size)};
+}
+
+Size Symbols::size(Emitter &e, const SymInt &value) {
+  return value.isStatic() ? e.size(value.staticValue()) : asSize(e, scalar(e, value.expr()));
+}
+
+Sizes Symbols::sizes(Emitter &e, ArrayRef<SymInt> values) {
+  Sizes result;
+  for (const SymInt &value : values)
+    result.push_back(size(e, value));
+  return result;
+}
+
+Scalar Symbols::scalar(Emitter &e, const SymExpr &expr) {
+  if (!dependsOnEntryOnly(expr))
+    return evaluate(e, expr);
+  std::string key = expr.toString();
+  if (auto known = cache.find(key); known != cache.end())
+    return known->second;
+  Emitter atEntry(entryBuilder, e.loc);
+  Scalar result = evaluate(atEntry, expr);
+  cache.emplace(std::move(key), result);
+  return result;
+}
+
+Scalar Symbols::fail(const std::string &problem) {
+  if (firstProblem.empty())
+    firstProblem = problem;
+  return Scalar::of(int64_t{1});
+}
+
+Scalar Symbols::evaluate(Emitter &e, const SymExpr &expr) {
+  switch (expr.kind) {
+  case SymExpr::Kind::Integer:
+    return Scalar::of(expr.integer);
+  case SymExpr::Kind::Boolean:
+    return Scalar::of(expr.integer != 0);
+  case SymExpr::Kind::Float:
+    return Scalar::of(expr.real);
+  case SymExpr::Kind::Rational:
+    return Scalar::of(static_cast<double>(expr.integer) / static_cast<double>(expr.denominator));
+  case SymExpr::Kind::Symbol: {
+    auto value = values.find(expr.name);
+    return value == values.end() ? fail("symbol " + expr.name + " has no source") : value->second;
+  }
+  case SymExpr::Kind::Call:
+    return evaluateCall(e, expr);
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+// A product may hold a rational factor or a negative power: numerators and denominators are multiplied apart, and sympy only
+// writes divisions that are exact.
+Scalar Symbols::product(Emitter &e, const SymExpr &expr) {
+  Size numerator = e.size(1), denominator = e.size(1);
+  for (const SymExpr &factor : expr.operands) {
+    if (factor.kind == SymExpr::Kind::Rational) {
+      numerator = e.mul(numerator, e.size(factor.integer));
+      denominator = e.mul(denominator, e.size(factor.denominator));
+    } else if (factor.kind == SymExpr::Kind::Call && factor.name == "Pow" && factor.operands.size() == 2 &&
+               factor.operands[1].isInteger(-1)) {
+      denominator = e.mul(denominator, asSize(e, scalar(e, factor.operands[0])));
+    } else {
+      Scalar value = scalar(e, factor);
+      if (isFloat(value.dtype))
+        return fail("a product of real numbers in a size");
+      numerator = e.mul(numerator, asSize(e, value));
+    }
+  }
+  return fromSize(e.floorDiv(numerator, denominator));
+}
+
+static Scalar runtimeBool(Value value) { return {ScalarType::Bool, 0, 0, value}; }
+static Scalar runtimeFloat(Value value) { return {ScalarType::Float64, 0, 0, value}; }
+
+static std::optional<arith::CmpIPredicate> comparison(StringRef name) {
+  using P = arith::CmpIPredicate;
+  static const std::pair<StringRef, P> table[] = {
+      {"Equality", P::eq},  {"Eq", P::eq}, {"Unequality", P::ne},    {"Ne", P::ne}, {"StrictLessThan", P::slt},
+      {"LessThan", P::sle}, {"Lt", P::slt}, {"StrictGreaterThan", P::sgt}, {"GreaterThan", P::sge}};
+  for (auto [key, predicate] : table)
+    if (key == name)
+      return predicate;
+  return std::nullopt;
+}
+
+Scalar Symbols::evaluateCall(Emitter &e, const SymExpr &expr) {
+  StringRef name = expr.name;
+  if (name == "Mul")
+    return product(e, expr);
+  SmallVector<Scalar> args;
+  for (const SymExpr &operand : expr.operands)
+    args.push_back(scalar(e, operand));
+  auto size = [&](size_t i) { return asSize(e, args[i]); };
+  auto fold = [&](auto step) {
+    Size result = size(0);
+    for (size_t i = 1; i < args.size(); ++i)
+      result = step(result, size(i));
+    return fromSize(result);
+  };
+  auto boolean = [&](size_t i) { return args[i].materialize(e.b, e.loc, ScalarType::Bool); };
+  auto real = [&](size_t i) { return args[i].materialize(e.b, e.loc, ScalarType::Float64); };
+  bool isReal = llvm::any_of(args, [](const Scalar &arg) { return isFloat(arg.dtype); });
+
+  if (name == "ToFloat")
+    return runtimeFloat(real(0));
+  if ((name == "FloatTrueDiv" || name == "IntTrueDiv") && args.size() == 2)
+    return runtimeFloat(arith::DivFOp::create(e.b, e.loc, real(0), real(1)));
+  if (name == "FloatPow" && args.size() == 2)
+    return runtimeFloat(math::PowFOp::create(e.b, e.loc, real(0), real(1)));
+  if ((name == "Mul" || name == "Add") && isReal) {
+    Value sum = real(0);
+    for (size_t i = 1; i < args.size(); ++i)
+      sum = arith::AddFOp::create(e.b, e.loc, sum, real(i));
+    return runtimeFloat(sum);
+  }
+  if (name == "TruncToInt" || name == "FloorToInt" || name == "CeilToInt" || name == "RoundToInt") {
+    Value value = real(0);
+    if (name == "FloorToInt")
+      value = math::FloorOp::create(e.b, e.loc, value);
+    else if (name == "CeilToInt")
+      value = math::CeilOp::create(e.b, e.loc, value);
+    else if (name == "RoundToInt")
+      value = math::RoundEvenOp::create(e.b, e.loc, value);
+    Value integer = arith::FPToSIOp::create(e.b, e.loc, e.b.getI64Type(), value);
+    return fromSize(arith::IndexCastOp::create(e.b, e.loc, e.b.getIndexType(), integer).getResult());
+  }
+  if (isReal)
+    return fail("function " + expr.name + " of real numbers in a size");
+  if (auto predicate = comparison(name); predicate && args.size() == 2)
+    return runtimeBool(arith::CmpIOp::create(e.b, e.loc, *predicate, e.index(size(0)), e.index(size(1))));
+  if (name == "And" || name == "Or") {
+    Value result = boolean(0);
+    for (size_t i = 1; i < args.size(); ++i)
+      result = name == "And" ? Value(arith::AndIOp::create(e.b, e.loc, result, boolean(i)))
+                             : Value(arith::OrIOp::create(e.b, e.loc, result, boolean(i)));
+    return runtimeBool(result);
+  }
+  if (name == "Not")
+    return runtimeBool(arith::XOrIOp::create(e.b, e.loc, boolean(0),
+                                             scalarConstant(e.b, e.loc, ScalarType::Bool, int64_t{1})));
+  if ((name == "Where" || name == "ITE") && args.size() == 3)
+    return fromSize(
+        arith::SelectOp::create(e.b, e.loc, boolean(0), e.index(size(1)), e.index(size(2))).getResult());
+  if (name == "Add")
+    return fold([&](Size x, Size y) { return e.add(x, y); });
+  if (name == "Max")
+    return fold([&](Size x, Size y) { return e.max(x, y); });
+  if (name == "Min")
+    return fold([&](Size x, Size y) { return e.min(x, y); });
+  if (name == "Identity")
+    return args[0];
+  if ((name == "Pow" || name == "PowByNatural") && args.size() == 2 && args[1].isConstant() && args[1].integer >= 0) {
+    Size result = e.size(1);
+    for (int64_t i = 0; i < args[1].integer; ++i)
+      result = e.mul(result, size(0));
+    return fromSize(result);
+  }
+  auto modulo = [&](Size x, Size y) { return e.sub(x, e.mul(e.floorDiv(x, y), y)); };
+  if (args.size() == 2) {
+    if (name == "FloorDiv" || name == "CleanDiv")
+      return fromSize(e.floorDiv(size(0), size(1)));
+    if (name == "Mod" || name == "PythonMod")
+      return fromSize(modulo(size(0), size(1)));
+    if (name == "CeilDiv")
+      return fromSize(e.floorDiv(e.add(size(0), e.sub(size(1), e.size(1))), size(1)));
+  }
+  if (name == "ModularIndexing" && args.size() == 3)
+    return fromSize(modulo(e.floorDiv(size(0), size(1)), size(2)));
+  return fail("function " + expr.name + " in a size");
+}

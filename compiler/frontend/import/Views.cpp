@@ -1,0 +1,159 @@
+//===- Views.cpp - views ------------------------------------------------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/frontend/import/Call.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace tenon::aten;
+
+static Results importReshape(Call &call) { return {View::reshape(call.resultSizes())}; }
+
+static Results importExpand(Call &call) {
+  Sizes sizes = call.resultSizes();
+  return {SizesRef(call.tensor("self").sizes) == SizesRef(sizes) ? View::identity() : View::broadcast(sizes)};
+}
+
+//===--- permutations ------------------------------------------------------------------------------------------------===//
+
+static SmallVector<int64_t> identityOrder(int64_t rank) { return llvm::to_vector(llvm::seq<int64_t>(0, rank)); }
+
+static View swapDims(int64_t rank, int64_t a, int64_t b) {
+  SmallVector<int64_t> order = identityOrder(rank);
+  if (rank > 0)
+    std::swap(order[a], order[b]);
+  return View::permute(order);
+}
+
+static Results importTranspose(Call &call, StringRef first, StringRef second) {
+  int64_t rank = call.tensor("self").rank();
+  return {swapDims(rank, call.dim(first, rank), call.dim(second, rank))};
+}
+
+static Results importLastTwo(Call &call) {
+  int64_t rank = call.tensor("self").rank();
+  return {rank < 2 ? View::identity() : swapDims(rank, rank - 2, rank - 1)};
+}
+
+static Results importPermute(Call &call) {
+  int64_t rank = call.tensor("self").rank();
+  SmallVector<int64_t> order = call.integers("dims");
+  for (int64_t &dim : order)
+    dim += dim < 0 ? rank : 0;
+  return {View::permute(order)};
+}
+
+static Results importReversed(Call &call) {
+  SmallVector<int64_t> order = identityOrder(call.tensor("self").rank());
+  std::reverse(order.begin(), order.end());
+  return {View::permute(order)};
+}
+
+static Results importMovedim(Call &call) {
+  int64_t rank = call.tensor("self").rank();
+  SmallVector<int64_t> from = call.integers("source"), to = call.integers("destination"), order(rank, -1);
+  for (auto [source, destination] : llvm::zip(from, to))
+    order[destination + (destination < 0 ? rank : 0)] = source + (source < 0 ? rank : 0);
+  int64_t next = 0;
+  for (int64_t &dim : order) {
+    if (dim >= 0)
+      continue;
+    while (llvm::is_contained(order, next))
+      ++next;
+    dim = next;
+  }
+  return {View::permute(order)};
+}
+
+//===--- slices ------------------------------------------------------------------------------------------------------===//
+
+// A Python index counted from the end where it is negative.
+static Size wrapIndex(Emitter &e, Size index, Size size) {
+  if (std::optional<int64_t> number = staticSize(index))
+    return *number < 0 ? e.add(size, index) : index;
+  Value value = e.index(index);
+  Value negative = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::slt, value, e.index(e.size(0)));
+  return arith::SelectOp::create(e.b, e.loc, negative, e.index(e.add(size, index)), value).getResult();
+}
+
+static Size clampIndex(Emitter &e, Size index, Size size) {
+  return staticSize(index) == 0 ? index : e.max(e.size(0), e.min(index, size));
+}
+
+static Results importSlice(Call &call) {
+  Tensor self = call.tensor("self");
+  int64_t dim = call.dim("dim", self.rank()), step = call.integer("step");
+  Size start = call.has("start") ? call.size("start") : call.e.size(0);
+  start = clampIndex(call.e, wrapIndex(call.e, start, self.sizes[dim]), self.sizes[dim]);
+  return {View::slice(dim, start, call.resultSizes()[dim], step)};
+}
+
+static Results importNarrow(Call &call) {
+  Tensor self = call.tensor("self");
+  int64_t dim = call.dim("dim", self.rank());
+  return {View::slice(dim, wrapIndex(call.e, call.size("start"), self.sizes[dim]), call.resultSizes()[dim])};
+}
+
+// Index `index` of dimension `dim`, without that dimension.
+static View selectView(Emitter &e, SizesRef sizes, int64_t dim, Size index) {
+  Sizes rest(sizes);
+  rest.erase(rest.begin() + dim);
+  return View::chain(View::slice(dim, index, e.size(1)), View::reshape(rest));
+}
+
+static Results importSelect(Call &call) {
+  Tensor self = call.tensor("self");
+  int64_t dim = call.dim("dim", self.rank());
+  return {selectView(call.e, self.sizes, dim, wrapIndex(call.e, call.size("index"), self.sizes[dim]))};
+}
+
+static Results importUnbind(Call &call) {
+  Tensor self = call.tensor("self");
+  int64_t dim = call.dim("dim", self.rank());
+  Results views;
+  for (size_t i = 0; i < call.numResults(); ++i)
+    views.push_back(selectView(call.e, self.sizes, dim, call.e.size(i)));
+  return views;
+}
+
+// Consecutive pieces along a dimension, as long as the program says.
+static Results importSplit(Call &call) {
+  Tensor self = call.tensor("self");
+  int64_t dim = call.dim("dim", self.rank());
+  Size start = call.e.size(0);
+  Results views;
+  for (size_t i = 0; i < call.numResults(); ++i) {
+    Size length = call.resultSizes(i)[dim];
+    views.push_back(View::slice(dim, start, length));
+    start = call.e.add(start, length);
+  }
+  return views;
+}
+
+void tenon::aten::addViewRows(OpTable &table) {
+  table.add("view.dtype", [](Call &call) { return Results{call.unsupported("reinterprets bytes as another dtype")}; });
+  for (auto name : {"view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "unflatten", "squeeze", "unsqueeze",
+                    "view_as", "reshape_as", "ravel", "atleast_1d", "atleast_2d"})
+    table.add(name, importReshape);
+  for (auto name : {"expand", "expand_as", "broadcast_to"})
+    table.add(name, importExpand);
+  for (auto name : {"transpose", "swapdims"})
+    table.add(name, [](Call &call) { return importTranspose(call, "dim0", "dim1"); });
+  table.add("swapaxes", [](Call &call) { return importTranspose(call, "axis0", "axis1"); });
+  for (auto name : {"t", "mT", "matrix_H"})
+    table.add(name, importLastTwo);
+  table.add("permute", importPermute);
+  table.add("numpy_T", importReversed);
+  for (auto name : {"movedim", "moveaxis"})
+    table.add(name, importMovedim);
+  table.add("slice", importSlice);
+  table.add("narrow", importNarrow);
+  table.add("select", importSelect);
+  table.add("unbind", importUnbind);
+  for (auto name : {"split", "split_with_sizes", "chunk", "tensor_split", "unsafe_chunk", "unsafe_split"})
+    table.add(name, importSplit);
+}
