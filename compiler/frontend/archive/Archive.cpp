@@ -11,10 +11,6 @@
 #include "compiler/frontend/archive/SchemaReaders.h"
 #include "compiler/frontend/archive/ZipDirectory.h"
 
-#include "llvm/ADT/StringExtras.h"
-
-#include <algorithm>
-
 namespace tenon::frontend {
 
 namespace {
@@ -33,13 +29,6 @@ constexpr Marker kMarkers[] = {
 
 llvm::StringRef textOf(const ZipEntry &entry) {
   return {reinterpret_cast<const char *>(entry.bytes.data()), entry.bytes.size()};
-}
-
-/// The beginning of a text that may be anything, for messages.
-std::string printable(llvm::StringRef text) {
-  std::string result = text.take_front(32).str();
-  std::replace_if(result.begin(), result.end(), [](char c) { return !llvm::isPrint(c); }, '?');
-  return result;
 }
 
 /// The first component of the first entry's name, with its slash.
@@ -61,8 +50,8 @@ llvm::Error checkMarkers(const ZipDirectory &directory, llvm::StringRef root) {
     if (llvm::Error error = verifyChecksum(*entry))
       return error;
     if (textOf(*entry) != marker.text)
-      return badInput(name, "",
-                      "expected '" + marker.text + "', found '" + printable(textOf(*entry)) + "'; " + marker.remedy);
+      return badInput(
+          name, "", "expected '" + marker.text + "', found '" + textOf(*entry).take_front(32) + "'; " + marker.remedy);
   }
   return llvm::Error::success();
 }

@@ -21,19 +21,19 @@
 
 namespace tenon::frontend {
 
-static llvm::Error systemError(const char *situation) {
-  return badInput("", "", llvm::Twine(situation) + ": " + std::strerror(errno));
+static llvm::Error systemError() {
+  return badInput("", "", llvm::Twine("cannot read the file: ") + std::strerror(errno));
 }
 
 llvm::Expected<MappedFile> MappedFile::open(const std::string &path) {
   // O_NONBLOCK: opening a pipe must not wait for its writer.
   int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0)
-    return systemError("cannot open the file");
+    return systemError();
   llvm::scope_exit closeFile([&] { ::close(file); });
   struct stat status;
   if (::fstat(file, &status) != 0)
-    return systemError("cannot read the size of the file");
+    return systemError();
   if (!S_ISREG(status.st_mode))
     return badInput("", "", "not a regular file; give the path of a .pt2 file");
   if (status.st_size == 0)
@@ -41,7 +41,7 @@ llvm::Expected<MappedFile> MappedFile::open(const std::string &path) {
   size_t size = static_cast<size_t>(status.st_size);
   void *address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
   if (address == MAP_FAILED)
-    return systemError("cannot map the file");
+    return systemError();
   return MappedFile({static_cast<const std::byte *>(address), size});
 }
 

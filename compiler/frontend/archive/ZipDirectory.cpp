@@ -41,6 +41,10 @@ std::string messageOf(zip_error_t &error) {
   return text;
 }
 
+llvm::Error malformed(const llvm::Twine &reason) {
+  return badInput("", "", "the zip directory is malformed (" + reason + "); the file is damaged");
+}
+
 llvm::Expected<ArchivePtr> openArchive(std::span<const std::byte> file) {
   zip_error_t error;
   zip_error_init(&error);
@@ -49,8 +53,7 @@ llvm::Expected<ArchivePtr> openArchive(std::span<const std::byte> file) {
   if (!archive) {
     if (source)
       zip_source_free(source);
-    return badInput("", "",
-                    "the zip directory is malformed (" + llvm::Twine(messageOf(error)) + "); the file is damaged");
+    return malformed(messageOf(error));
   }
   zip_error_fini(&error);
   return ArchivePtr(archive);
@@ -74,7 +77,7 @@ llvm::Expected<ZipEntryInfo> readInfo(zip_t *archive, uint64_t index) {
                                    ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
   if (zip_stat_index(archive, index, ZIP_FL_UNCHANGED | ZIP_FL_ENC_RAW, &status) != 0 ||
       (status.valid & kNeeded) != kNeeded)
-    return badInput("", "entry " + llvm::Twine(index), "the zip directory is incomplete; the file is damaged");
+    return malformed("entry " + std::to_string(index) + " is incomplete");
   ZipEntryInfo info{.name = status.name, .size = status.size, .crc32 = status.crc};
   if (const char *fault = faultOfName(info.name))
     return badInput("", "entry " + llvm::Twine(index),
