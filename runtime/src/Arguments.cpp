@@ -9,6 +9,8 @@
 #include "DTypes.h"
 #include "RunContext.h"
 
+#include <string.h>
+
 namespace tenon {
 
 namespace {
@@ -17,6 +19,14 @@ namespace {
 
 std::string counted(int64_t count, const std::string &noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+// As a number: our declaration of the enumeration ends at kDLCPU, and a caller's may hold any device.
+int32_t deviceType(const DLTensor &tensor) {
+  int32_t type;
+  static_assert(sizeof(tensor.device.device_type) == sizeof(type));
+  memcpy(&type, &tensor.device.device_type, sizeof(type));
+  return type;
 }
 
 void checkSizes(const Argument &argument, const DLTensor &tensor) {
@@ -71,8 +81,8 @@ void checkCount(const char *list, size_t given, int32_t expected) {
 }
 
 void checkTensor(const Argument &argument, const DLTensor &tensor, bool needsData) {
-  if (tensor.device.device_type != kDLCPU)
-    fail(describe(argument) + " is on DLPack device type " + std::to_string(tensor.device.device_type) +
+  if (deviceType(tensor) != kDLCPU)
+    fail(describe(argument) + " is on DLPack device type " + std::to_string(deviceType(tensor)) +
          "; the model takes CPU memory");
   if (!areEqual(tensor.dtype, argument.info.dtype))
     fail(describe(argument) + " is " + nameOf(tensor.dtype) + "; the model takes " + nameOf(argument.info.dtype));

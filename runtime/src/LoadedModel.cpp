@@ -139,19 +139,20 @@ static void checkOutputMemory(std::span<const DLTensor> outputs) {
 }
 
 // Where sizes depend on inputs the model computes them.
-static void checkDynamicSizes(Run &run, std::span<const DLTensor> outputs) {
-  std::vector<int64_t> sizes(outputs.size() * maxRank);
-  std::vector<int64_t *> shapes;
+void LoadedModel::checkDynamicSizes(RunContext &context, std::span<const DLTensor> outputs) {
+  context.outputSizes.resize(outputs.size() * maxRank);
+  context.outputShapes.clear();
   for (size_t i = 0; i < outputs.size(); ++i)
-    shapes.push_back(sizes.data() + i * maxRank);
-  model.outputShapes(run, shapes.data());
+    context.outputShapes.push_back(context.outputSizes.data() + i * maxRank);
+  model.outputShapes(context, context.outputShapes.data());
   for (size_t i = 0; i < outputs.size(); ++i)
-    for (int32_t dim = 0; dim < outputs[i].ndim; ++dim)
-      if (outputs[i].shape[dim] != shapes[i][dim])
-        throw Error(TENON_INVALID_ARGUMENT, describe(outputArgument(i)) + " has size " +
-                                                std::to_string(outputs[i].shape[dim]) + " in dimension " +
-                                                std::to_string(dim) + "; for these inputs the model gives " +
-                                                std::to_string(shapes[i][dim]));
+    for (int32_t dim = 0; dim < outputs[i].ndim; ++dim) {
+      int64_t given = outputs[i].shape[dim], expected = context.outputShapes[i][dim];
+      if (given != expected)
+        throw Error(TENON_INVALID_ARGUMENT, describe(outputArgument(i)) + " has size " + std::to_string(given) +
+                                                " in dimension " + std::to_string(dim) +
+                                                "; for these inputs the model gives " + std::to_string(expected));
+    }
 }
 
 void LoadedModel::run(std::span<const DLTensor> inputs, std::span<const DLTensor> outputs) {

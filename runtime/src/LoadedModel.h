@@ -41,7 +41,7 @@ private:
   void makeGlobals();
   void copyInitialState();
   void prepare();
-  void checkOutputs(RunContext &context, std::span<const DLTensor> outputs);
+  static void checkDynamicSizes(RunContext &context, std::span<const DLTensor> outputs);
 
   ThreadTeam team;
   WeightsMapping weights;

@@ -111,6 +111,8 @@ private:
   std::vector<Input> inputs;
   std::vector<void *> outputs;
   std::vector<ByteRange> outputRanges;
+  std::vector<int64_t> outputSizes; // of the model's own computation, where sizes are dynamic
+  std::vector<int64_t *> outputShapes;
   Memory arena_, scratch_, inputCopies;
   int64_t arenaBytes = 0;
 };

@@ -45,6 +45,17 @@ void keepOpenMPLoaded() {
     dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
+// ThreadSanitizer does not see libgomp's barriers: what happens before and after a region is told to it here.
+#if __has_feature(thread_sanitizer)
+extern "C" void __tsan_acquire(void *);
+extern "C" void __tsan_release(void *);
+void joinOthers(void *region) { __tsan_acquire(region); }
+void letOthersJoin(void *region) { __tsan_release(region); }
+#else
+void joinOthers(void *) {}
+void letOthersJoin(void *) {}
+#endif
+
 // One call of parallelFor, shared by its threads.
 struct Region {
   int64_t count;
@@ -56,6 +67,7 @@ struct Region {
 
   // Runs part `part` of the indices.
   void runPart(int part, int numParts) noexcept {
+    joinOthers(this);
     int64_t begin = partBegin(part, numParts), end = partBegin(part + 1, numParts);
     try {
       for (int64_t index = begin; index < end; ++index)
@@ -64,6 +76,7 @@ struct Region {
       if (!failed.exchange(true))
         failure = std::current_exception();
     }
+    letOthersJoin(this);
   }
 
   // The remainder is spread over the first parts; no product that could overflow.
@@ -100,10 +113,12 @@ void ThreadTeam::parallelFor(int64_t count, void (*body)(const void *, int64_t),
     return;
   }
   Region region{count, body, context, numParts, false, nullptr};
+  letOthersJoin(&region);
   if (isLent())
     lentFor(lentPool, numParts, runLentPart, &region);
   else
     GOMP_parallel(runTeamPart, &region, static_cast<unsigned>(numParts), 0);
+  joinOthers(&region);
   if (region.failed)
     std::rethrow_exception(region.failure);
 }

@@ -40,7 +40,8 @@ TEST_CASE("bad arguments are named, and outputs stay as they were") {
     session.api->model_release(nullptr);
   }
   SECTION("device") {
-    input.device.device_type = static_cast<DLDeviceType>(2);
+    const int32_t cuda = 2;
+    memcpy(&input.device.device_type, &cuda, sizeof(cuda));
     CHECK(session.failure({input}, {output}) == "input 0 'x' is on DLPack device type 2; the model takes CPU memory");
   }
   SECTION("dtype") {

@@ -1,2 +1,4 @@
 // A model of a version that no longer exists.
-extern "C" const void *tenon_model_entry(unsigned) { return nullptr; }
+#include <tenon/tenon.h>
+
+extern "C" const tenon_api *tenon_model_entry(uint32_t) { return nullptr; }
