@@ -14,9 +14,11 @@
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/Verifier.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 int main(int argc, char **argv) {
+  llvm::sys::PrintStackTraceOnErrorSignal(argv[0]);
   if (argc < 2) {
     llvm::errs() << "usage: tenon-import-dump MODEL.pt2 [--quiet]\n";
     return 2;

@@ -80,10 +80,12 @@ static ScalarType promoteIntegers(ScalarType a, ScalarType b) {
 }
 
 ScalarType tenon::aten::promoteTypes(ScalarType a, ScalarType b) {
-  if (a == b || b == ScalarType::Unknown || b == ScalarType::Bool)
+  if (a == b || b == ScalarType::Unknown)
     return a;
   if (a == ScalarType::Unknown || a == ScalarType::Bool)
     return b;
+  if (b == ScalarType::Bool)
+    return a;
   if (!isFloat(a) && !isFloat(b))
     return promoteIntegers(a, b);
   if (isFloat(a) != isFloat(b))
