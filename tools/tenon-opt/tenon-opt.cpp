@@ -4,12 +4,14 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
+#include "compiler/codegen/kernel/KernelPasses.h"
 #include "compiler/ir/TenonDialect.h"
 #include "compiler/passes/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
 int main(int argc, char **argv) {
@@ -19,5 +21,8 @@ int main(int argc, char **argv) {
   registry.insert<tenon::TenonDialect>();
   mlir::registerAllPasses();
   tenon::registerTenonPasses();
+  tenon::registerKernelPasses();
+  mlir::PassPipelineRegistration<>("tenon-kernels-to-llvm", "from the vector level, after expand-math, to the LLVM dialect",
+                                   [](mlir::OpPassManager &passes) { tenon::buildKernelLoweringPipeline(passes, false); });
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Tenon's pass driver\n", registry));
 }
