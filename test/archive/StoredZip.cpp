@@ -24,7 +24,7 @@ public:
 private:
   void put(uint64_t value, size_t width) {
     for (size_t i = 0; i < width; ++i)
-      image.bytes.push_back(static_cast<char>(value >> (8 * i)));
+      image.bytes.push_back(i < 8 ? static_cast<char>(value >> (8 * i)) : 0);
   }
   void put16(uint64_t value) { put(value, 2); }
   void put32(uint64_t value) { put(value, 4); }
