@@ -20,6 +20,10 @@ class Tenon_Pass<string flag, string op> : Pass<flag, op> {
 
 //===--- normalize ---------------------------------------------------------------------------------------------------===//
 
+def FoldBatchNorm : Tenon_Pass<"fold-batch-norm", "::mlir::func::FuncOp"> {
+  let summary = "multiplies constant per-channel scales and shifts into the weights of the product before them";
+}
+
 def FoldViewsIntoGenerics : Tenon_Pass<"fold-views-into-generics", "::mlir::func::FuncOp"> {
   let summary = "reads permuted, broadcast and unit-dimension views through indexing maps";
   let description = [{
