@@ -42,7 +42,7 @@ int64_t roundUp(int64_t value, int64_t granule) { return (value + granule - 1) /
 
 struct AttentionSite : LibrarySite {
   TileGemms gemms;
-  std::string implementation() const override { return TileGemms::implementation(); }
+  std::string implementation() const override { return gemms.implementation(); }
 };
 
 struct AttentionCall {

@@ -23,7 +23,8 @@ public:
   void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
                 int64_t ldc, bool accumulate);
 
-  static const char *implementation();
+  /// "ref:…" where a shape met so far had no kernel and ran in plain loops.
+  const char *implementation() const;
 
 private:
   struct Kernels;

@@ -37,6 +37,7 @@ double worstError(const Case &c) {
   run.prepareAndRun([&](Run &run) {
     attention(run, 0, spec, query, key, value, c.mask ? &c.mask->view() : nullptr, output);
   });
+  CHECK(model.implementation(0).find("ref") == std::string::npos);
   double tolerance = sumTolerance(c.dtype, c.width, 1), worst = 0;
   forEachIndex({c.batch, c.heads, c.rows}, [&](const Sizes &at) {
     int64_t group = at[1] / (c.heads / c.groups);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <oneapi/dnnl/dnnl_ukernel.hpp>
@@ -20,6 +21,8 @@ using dnnl::ukernel::brgemm;
 
 namespace {
 using Shape = std::array<int64_t, 7>;
+/// Ukernels ask for 64 bytes where they need no buffer (only those of AMX do); they are given memory on the stack.
+constexpr size_t scratchpadBytes = 1024;
 
 /// A kernel, or null where oneDNN has none for this CPU.
 std::unique_ptr<brgemm> generate(const Shape &shape) {
@@ -31,7 +34,7 @@ std::unique_ptr<brgemm> generate(const Shape &shape) {
   try {
     kernel.set_add_C(accumulates);
     kernel.finalize();
-    if (kernel.get_scratchpad_size() != 0)
+    if (kernel.get_scratchpad_size() > scratchpadBytes)
       return nullptr;
     kernel.generate();
     return std::make_unique<brgemm>(std::move(kernel));
@@ -44,6 +47,7 @@ std::unique_ptr<brgemm> generate(const Shape &shape) {
 struct TileGemms::Kernels {
   std::shared_mutex mutex;
   std::map<Shape, std::unique_ptr<brgemm>> byShape;
+  std::atomic<bool> usesLoops = false;
 
   const brgemm *get(const Shape &shape) {
     {
@@ -53,8 +57,10 @@ struct TileGemms::Kernels {
     }
     std::unique_lock lock(mutex);
     auto [entry, isNew] = byShape.try_emplace(shape);
-    if (isNew)
+    if (isNew) {
       entry->second = generate(shape);
+      usesLoops = usesLoops || !entry->second;
+    }
     return entry->second.get();
   }
 };
@@ -65,8 +71,10 @@ TileGemms::~TileGemms() = default;
 void TileGemms::multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
                          int64_t ldc, bool accumulate) {
   static const std::vector<std::pair<dnnl::memory::dim, dnnl::memory::dim>> offsets = {{0, 0}};
-  if (const brgemm *kernel = kernels->get({m, n, k, lda, ldb, ldc, accumulate}))
-    return kernel->execute(a, b, offsets, c, nullptr);
+  if (const brgemm *kernel = kernels->get({m, n, k, lda, ldb, ldc, accumulate})) {
+    alignas(64) char scratchpad[scratchpadBytes];
+    return kernel->execute(a, b, offsets, c, scratchpad);
+  }
   for (int64_t row = 0; row < m; ++row) {
     if (!accumulate)
       std::fill_n(c + row * ldc, n, 0.0f);
@@ -74,4 +82,4 @@ void TileGemms::multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_
   }
 }
 
-const char *TileGemms::implementation() { return "tiles:brgemm"; }
+const char *TileGemms::implementation() const { return kernels->usesLoops ? "ref:tiles" : "tiles:brgemm"; }

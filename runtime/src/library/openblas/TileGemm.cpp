@@ -22,4 +22,4 @@ void TileGemms::multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_
               as(ldc));
 }
 
-const char *TileGemms::implementation() { return "tiles:openblas"; }
+const char *TileGemms::implementation() const { return "tiles:openblas"; }
