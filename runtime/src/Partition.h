@@ -32,7 +32,9 @@ public:
     return (steps / count * part + std::min(part, steps % count)) * step;
   }
 
-  /// Scalar operations below which a part does not pay for waking a thread; runtime/README.md has the measurement.
+  /// Scalar operations that a part must have to pay for its thread. Measured with c = a * b + a (2 operations an element) on
+  /// 2 cores with AVX-512, team awake, medians: 8192 elements take 0.48 us on one thread and 0.75 us on two, 16384 take 1.17
+  /// and 1.02, 65536 take 4.75 and 3.04.
   static constexpr int64_t leastWork = 16384;
 
 private:

@@ -38,7 +38,7 @@ int numCores() {
 }
 
 // libgomp's threads wait for the next region in libgomp's code, and nothing ends them: unloading it with the last model
-// would take that code away from under them.
+// would take that code away from under them. It also keeps some bytes per thread that only its own code can free.
 void keepOpenMPLoaded() {
   Dl_info info;
   if (dladdr(reinterpret_cast<void *>(&GOMP_parallel), &info))
@@ -101,8 +101,7 @@ void runLentPart(void *data, int32_t part) {
 
 ThreadTeam::ThreadTeam(int32_t numThreads, tenon_parallel_for_fn lentFor, void *lentPool)
     : numThreads_(numThreads ? numThreads : numCores()), lentFor(lentFor), lentPool(lentPool) {
-  if (numLibraryThreads() > 1)
-    keepOpenMPLoaded();
+  keepOpenMPLoaded();
 }
 
 void ThreadTeam::parallelFor(int64_t count, void (*body)(const void *, int64_t), const void *context) const {

@@ -23,6 +23,7 @@ using namespace tenon;
 
 // A test asks for more memory than there is.
 extern "C" const char *__asan_default_options() { return "allocator_may_return_null=1"; }
+extern "C" const char *__tsan_default_options() { return "allocator_may_return_null=1"; }
 
 //===--- a model without anything, whose runs call `body` ------------------------------------------------------------===//
 
