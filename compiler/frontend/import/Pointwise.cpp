@@ -405,13 +405,20 @@ ScalarType commonType(ArrayRef<Operand> operands) {
   return result.get();
 }
 
-ScalarType computeTypeOf(const PointwiseRow &row, ArrayRef<Operand> operands) {
+// What operands are converted to, before half types widen to what the body computes in.
+ScalarType promotedType(const PointwiseRow &row, ArrayRef<Operand> operands) {
   if (row.promotion == Promotion::Boolean)
     return ScalarType::Bool;
   ScalarType common = commonType(operands);
-  if (row.promotion == Promotion::Floating && !isFloat(common))
-    common = ScalarType::Float32;
-  return computeType(common);
+  return row.promotion == Promotion::Floating && !isFloat(common) ? ScalarType::Float32 : common;
+}
+
+// Tensors are rounded to the promoted type; numbers and 0-d tensors keep the compute type's precision, as ATen's kernels take
+// them.
+Value promote(OpBuilder &b, Location loc, Value element, const Tensor &tensor, ScalarType promoted) {
+  if (tensor.rank() > 0)
+    return castScalar(b, loc, castScalar(b, loc, element, tensor.dtype, promoted), promoted, computeType(promoted));
+  return castScalar(b, loc, element, tensor.dtype, computeType(promoted));
 }
 
 // prelu's weight [C] runs along dimension 1.
@@ -425,7 +432,7 @@ Tensor alignedOperand(Call &call, const Tensor &operand) {
 
 Results importPointwise(Call &call, const PointwiseRow &row) {
   SmallVector<Operand> operands = collectOperands(call, row);
-  ScalarType compute = computeTypeOf(row, operands), result = call.resultDtype();
+  ScalarType promoted = promotedType(row, operands), compute = computeType(promoted), result = call.resultDtype();
   SmallVector<Tensor> tensors;
   bool isFirst = true;
   for (const Operand &operand : operands) {
@@ -437,9 +444,8 @@ Results importPointwise(Call &call, const PointwiseRow &row) {
     Body body(b, loc, compute, call);
     size_t next = 0;
     for (const Operand &operand : operands)
-      body.x.push_back(operand.tensor ? castScalar(b, loc, args[next], operand.tensor.dtype, compute)
-                                      : operand.number.materialize(b, loc, compute)),
-          next += operand.tensor ? 1 : 0;
+      body.x.push_back(operand.tensor ? promote(b, loc, args[next++], operand.tensor, promoted)
+                                      : operand.number.materialize(b, loc, compute));
     Value value = row.build(body);
     return castScalar(b, loc, value, row.yieldsBool ? ScalarType::Bool : compute, result);
   })};
