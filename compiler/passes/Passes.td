@@ -32,6 +32,10 @@ def FoldViewsIntoGenerics : Tenon_Pass<"fold-views-into-generics", "::mlir::func
   }];
 }
 
+def RecognizeActivations : Tenon_Pass<"recognize-activations", "::mlir::func::FuncOp"> {
+  let summary = "makes one tenon.activation of the formulas that models spell activations with";
+}
+
 //===--- fuse --------------------------------------------------------------------------------------------------------===//
 
 def FuseEpilogues : Tenon_Pass<"fuse-epilogues", "::mlir::func::FuncOp"> {
