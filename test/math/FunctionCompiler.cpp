@@ -10,6 +10,7 @@
 #include "compiler/codegen/object/EmitObject.h"
 
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Transforms/Passes.h"
@@ -20,8 +21,8 @@
 using namespace mlir;
 using namespace tenon;
 
-static std::string sourceOf(const std::string &op, const std::string &element, int lanes) {
-  std::string type = lanes == 0 ? element : "vector<" + std::to_string(lanes) + "x" + element + ">";
+// One step handles `type`, which is `lanes` elements long.
+static std::string sourceOf(const std::string &op, const std::string &element, const std::string &type, int lanes) {
   bool isBinary = op.find("%y") != std::string::npos;
   auto at = [&](const std::string &base, const std::string &name) {
     return "    " + name + " = llvm.getelementptr " + base + "[%k] : (!llvm.ptr, i64) -> !llvm.ptr, " + element + "\n";
@@ -40,9 +41,14 @@ static std::string sourceOf(const std::string &op, const std::string &element, i
          ", !llvm.ptr\n  }\n  return\n}\n";
 }
 
-static void lower(ModuleOp module) {
+static void lower(ModuleOp module, const Target &target) {
   PassManager passes(module.getContext());
   passes.addNestedPass<func::FuncOp>(tenon::createExpandMath());
+  if (!target.hasNativeBf16Dot) { // LLVM would call a function per lane
+    arith::ArithExpandOpsPassOptions options;
+    options.includeBf16 = true;
+    passes.addNestedPass<func::FuncOp>(arith::createArithExpandOpsPass(options));
+  }
   passes.addPass(createCSEPass());
   passes.addPass(createSCFToControlFlowPass());
   passes.addPass(createConvertVectorToLLVMPass());
@@ -55,16 +61,29 @@ static void lower(ModuleOp module) {
     throw std::runtime_error("the function cannot be lowered");
 }
 
-CompiledFunction::CompiledFunction(const std::string &op, const std::string &element, int lanes) {
+static CodeBytes compile(const std::string &source, const Target &target, EmitKind kind) {
   MLIRContext context;
   context.loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect, scf::SCFDialect,
                       vector::VectorDialect, TenonDialect>();
-  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(sourceOf(op, element, lanes), &context);
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(source, &context);
   if (!module)
     throw std::runtime_error("the function cannot be parsed");
-  lower(*module);
+  lower(*module, target);
+  return llvm::cantFail(emitObject(*module, target, kind));
+}
+
+std::string tenon::assemblyOf(const std::string &op, const std::string &type, const std::string &arch,
+                              const std::string &cpu) {
+  std::string element = type.back() == '>' ? type.substr(type.rfind('x') + 1, type.size() - type.rfind('x') - 2) : type;
+  CodeBytes text =
+      compile(sourceOf(op, element, type, 1), llvm::cantFail(resolveTarget(arch, cpu)), EmitKind::Assembly);
+  return std::string(text.begin(), text.end());
+}
+
+CompiledFunction::CompiledFunction(const std::string &op, const std::string &element, int lanes) {
+  std::string type = lanes == 0 ? element : "vector<" + std::to_string(lanes) + "x" + element + ">";
   CodeBytes object =
-      llvm::cantFail(emitObject(*module, llvm::cantFail(resolveTarget("host", "native")), EmitKind::Object));
+      compile(sourceOf(op, element, type, lanes), llvm::cantFail(resolveTarget("host", "native")), EmitKind::Object);
   jit = llvm::cantFail(llvm::orc::LLJITBuilder().create());
   llvm::cantFail(
       jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(llvm::StringRef(object.data(), object.size()), "apply")));

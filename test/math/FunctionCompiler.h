@@ -33,6 +33,9 @@ private:
   void (*entry)(const void *, const void *, void *, int64_t) = nullptr;
 };
 
+/// The assembly of `op` (as above) on `type`, expanded and compiled for a CPU of `arch`.
+std::string assemblyOf(const std::string &op, const std::string &type, const std::string &arch, const std::string &cpu);
+
 } // namespace tenon
 
 #endif // TENON_TEST_MATH_FUNCTIONCOMPILER_H

@@ -55,16 +55,16 @@ Value acos(MathBuilder &b, Value x);           // [f64] 0.51, 4.0
 Value atan2(MathBuilder &b, Value y, Value x); // [f64] 0.51
 
 // ErrorFunction.cpp
-Value erf(MathBuilder &b, Value x);  // 5.0, 2.5
+Value erf(MathBuilder &b, Value x);  // 6.0, 2.5
 Value erfc(MathBuilder &b, Value x); // [f64] 0.51, 6.0
 
 // Activation.cpp
 Value sigmoid(MathBuilder &b, Value x); // 2.5
 Value rsqrt(MathBuilder &b, Value x);   // 1.5, 1.5
 /// Named activation `kind` with PyTorch's meaning of its parameters. f32 bounds: 0 relu, clip; 0.5 leaky_relu; 1.5
-/// hardsigmoid; 2.5 hardswish, sigmoid, elu; 3.0 tanh, softplus; silu 3.0 and mish 4.5, with an absolute error of |x|
-/// 2^-149 where exp(x) is subnormal; gelu_erf and gelu_tanh 2.0 in units of x, because PyTorch's formula cancels for
-/// negative x.
+/// hardsigmoid; 2.5 hardswish, sigmoid, elu; 3.0 tanh, softplus; silu 3.0 and mish 5.0, with an absolute error of |x|
+/// 2^-149 where exp(x) is subnormal; gelu_tanh 2.0 and gelu_erf 2.5 in units of x, because PyTorch's formula cancels
+/// for negative x.
 Value activation(MathBuilder &b, ActivationKind kind, Value x, double alpha, double beta);
 
 /// `function` evaluated in f64 and rounded to the builder's f32.
