@@ -110,12 +110,14 @@ static std::pair<linalg::GenericOp, Value> sourceOf(BlockArgument argument) {
 
 // Evaluates `scalar` where the elements of the leaf are `x`; nothing for what is no formula of the leaf.
 static std::optional<double> evaluate(Value scalar, Expression &expression, double x, unsigned &budget) {
-  if (budget == 0)
+  if (budget == 0 || !isa<FloatType>(scalar.getType()))
     return std::nullopt;
   --budget;
   if (std::optional<double> constant = constantOf(scalar))
     return constant;
   if (auto argument = dyn_cast<BlockArgument>(scalar)) {
+    if (!isa<linalg::GenericOp>(argument.getOwner()->getParentOp()))
+      return std::nullopt;
     auto [producer, tensor] = sourceOf(argument);
     if (tensor == expression.leaf)
       return x;

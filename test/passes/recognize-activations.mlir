@@ -110,3 +110,22 @@ func.func @sigmoid_is_returned(%x: tensor<64xf32>) -> (tensor<64xf32>, tensor<64
   } -> tensor<64xf32>
   return %a, %g : tensor<64xf32>, tensor<64xf32>
 }
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+
+// Tests that a factor which is computed from an input is no constant of a formula.
+// CHECK-LABEL: @factor_is_an_input
+// CHECK: arith.mulf
+func.func @factor_is_an_input(%x: tensor<64xf32>, %n: tensor<i64>) -> tensor<64xf32> {
+  %e = tensor.empty() : tensor<64xf32>
+  %s = tensor.extract %n[] : tensor<i64>
+  %g = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : tensor<64xf32>) outs(%e : tensor<64xf32>) {
+  ^bb0(%p: f32, %o: f32):
+    %f = arith.sitofp %s : i64 to f32
+    %t = arith.mulf %p, %f : f32
+    linalg.yield %t : f32
+  } -> tensor<64xf32>
+  return %g : tensor<64xf32>
+}
