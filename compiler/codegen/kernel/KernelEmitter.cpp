@@ -64,6 +64,7 @@ private:
   uint64_t vectorBit() const { return schedule.vectorDim < 0 ? 0 : uint64_t(1) << schedule.vectorDim; }
   Value add(Value a, Value b) { return values.here().createOrFold<arith::AddIOp>(loc, a, b); }
   Value mul(Value a, Value b) { return values.here().createOrFold<arith::MulIOp>(loc, a, b); }
+  Value min(Value a, Value b) { return values.here().createOrFold<arith::MinSIOp>(loc, a, b); }
   Value sub(Value a, Value b) { return values.here().createOrFold<arith::SubIOp>(loc, a, b); }
 
   func::FuncOp source;
@@ -235,7 +236,8 @@ void KernelEmitter::emitStores(const RowGroup &group) {
   }
 }
 
-// Rows walked element by element; each lane of vector code (or the scalar) has accumulators of its own.
+// Rows walked element by element; each lane of vector code (or the scalar) has accumulators of its own. Without row dimensions
+// it is one element.
 void KernelEmitter::emitSequentialRows(const RowGroup &group) {
   Values accumulators;
   unsigned numInstances = values.numInstances();
@@ -316,9 +318,7 @@ void KernelEmitter::emitGroups() {
     if (group.isSerial)
       for (linalg::GenericOp op : group.reductions)
         op.emitRemark("walks its row element by element; its body is no plain reduction");
-    if (group.rowDims == 0)
-      emitStores(group);
-    else if (schedule.vectorDimIsRow && (group.rowDims & vectorBit()) != 0 && !group.isSerial)
+    if (schedule.vectorDimIsRow && (group.rowDims & vectorBit()) != 0 && !group.isSerial)
       emitVectorRows(group);
     else
       emitSequentialRows(group);
@@ -337,7 +337,7 @@ VectorRange KernelEmitter::blockRange(Value block) {
     return all;
   }
   Value lower = mul(block, values.index(schedule.block));
-  Value upper = values.here().createOrFold<arith::MinSIOp>(loc, add(lower, values.index(schedule.block)), values.size(size));
+  Value upper = min(add(lower, values.index(schedule.block)), values.size(size));
   VectorRange range{lower, upper, {}};
   if (size.isStatic() && size.constant % schedule.block == 0)
     range.numElements = schedule.block;
@@ -386,7 +386,7 @@ void KernelEmitter::emitUnits(Block *entry) {
   }
   // Blocks that follow each other are one range: one tail, however many units this call has.
   Value size = values.size(domain.dims[schedule.vectorDim].size), blockSize = values.index(schedule.block);
-  Value upper = values.here().createOrFold<arith::MinSIOp>(loc, mul(end, blockSize), size);
+  Value upper = min(mul(end, blockSize), size);
   walkVectors({mul(begin, blockSize), upper, {}}, {}, [&](ValueRange) {
     emitGroups();
     return Values();

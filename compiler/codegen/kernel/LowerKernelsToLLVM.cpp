@@ -104,6 +104,28 @@ struct LowerCreateMask : ConvertOpToLLVMPattern<vector::CreateMaskOp> {
   }
 };
 
+// Canonicalisation makes masks of known tails constant.
+struct LowerConstantMask : ConvertOpToLLVMPattern<vector::ConstantMaskOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+  LogicalResult matchAndRewrite(vector::ConstantMaskOp op, OpAdaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    VectorType type = op.getType();
+    if (type.getRank() != 1)
+      return failure();
+    int64_t numLanes = op.getMaskDimSizes().front();
+    DenseElementsAttr mask;
+    if (numLanes == 0 || numLanes == type.getDimSize(0)) {
+      mask = DenseElementsAttr::get(type, numLanes != 0);
+    } else {
+      SmallVector<bool> lanes(type.getDimSize(0), false);
+      std::fill_n(lanes.begin(), numLanes, true);
+      mask = DenseElementsAttr::get(type, lanes);
+    }
+    rewriter.replaceOpWithNewOp<LLVM::ConstantOp>(op, type, mask);
+    return success();
+  }
+};
+
 } // namespace
 
 //===--- what vector code may still call -------------------------------------------------------------------------------===//
@@ -138,7 +160,7 @@ struct LowerKernelsToLLVMPass : tenon::impl::LowerKernelsToLLVMBase<LowerKernels
 
     LLVMTypeConverter converter(context);
     RewritePatternSet patterns(context);
-    patterns.add<LowerBindSize, LowerBindBuffer, LowerCreateMask>(converter, /*benefit=*/10);
+    patterns.add<LowerBindSize, LowerBindBuffer, LowerCreateMask, LowerConstantMask>(converter, /*benefit=*/10);
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
     arith::populateArithToLLVMConversionPatterns(converter, patterns);
     cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);

@@ -259,9 +259,8 @@ Lane ValueEmitter::compute(Value value, unsigned instance) {
 // Returns `op` on a vector of consecutive integers as another such vector, where it is one.
 std::optional<Lane> ValueEmitter::computeConsecutive(Operation *op, ArrayRef<Lane> operands) {
   bool isSum = isa<arith::AddIOp>(op), isDifference = isa<arith::SubIOp>(op);
-  bool isCast = isa<arith::IndexCastOp>(op) && op->getResult(0).getType().getIntOrFloatBitWidth() == 64;
-  if (isa<arith::IndexCastOp>(op) && op->getResult(0).getType().isIndex())
-    isCast = operands[0].base && operands[0].base.getType().isInteger(64);
+  auto isWide = [](Type type) { return type.isIndex() || type.isInteger(64); }; // no sum wraps between the two
+  bool isCast = isa<arith::IndexCastOp>(op) && isWide(op->getResult(0).getType()) && isWide(op->getOperand(0).getType());
   if (!isSum && !isDifference && !isCast)
     return std::nullopt;
   unsigned consecutive = operands[0].base ? 0 : 1;
