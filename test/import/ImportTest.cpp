@@ -4,8 +4,8 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "compiler/frontend/archive/Archive.h"
 #include "compiler/frontend/import/Import.h"
+#include "compiler/frontend/archive/Archive.h"
 #include "compiler/ir/TenonDialect.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -80,7 +80,8 @@ TEST_CASE("a weight that is not row-major keeps its strides") {
   Imported p("conv_bn_relu");
   REQUIRE(p.module);
   bool found = false;
-  p.module->walk([&](GlobalOp global) { found |= global.getStrides().has_value() && global.getKind() == GlobalKind::Weight; });
+  p.module->walk(
+      [&](GlobalOp global) { found |= global.getStrides().has_value() && global.getKind() == GlobalKind::Weight; });
   CHECK(found);
 }
 
@@ -102,10 +103,16 @@ TEST_CASE("a mutated buffer is a state, in both dialects") {
 TEST_CASE("sizes are guarded: range, and the equation of a derived dimension") {
   Imported p("dynamic_shapes");
   REQUIRE(p.module);
-  CHECK(p.count<GuardOp>() == 3);
+  CHECK(p.count<GuardOp>() == 5); // those three, and the two relations of guards_code
   CHECK(p.says("input 'x' has size {0} in dimension 0; it must be at least 2"));
   CHECK(p.says("input 'x' has size {0} in dimension 0; it must be at most 64"));
   CHECK(p.says("input 'y' has size {0} in dimension 0; it must be 2*"));
+}
+
+TEST_CASE("relations found while tracing are guards, also inside nested arguments") {
+  Imported p("import_guards");
+  REQUIRE(p.module);
+  CHECK(p.says("sizes of the inputs break 'L['inputs']['x'].size()[0] <= 16', which the exported program relies on"));
 }
 
 TEST_CASE("a burned-in input is no argument, an integer output is a 0-d tensor") {

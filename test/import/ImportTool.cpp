@@ -4,8 +4,8 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// tenon-import-dump MODEL.pt2 [--quiet]: the module, verified; 3 and a list where something is unsupported, 2 for bad input,
-// 4 where the module is wrong.
+// tenon-import-dump MODEL.pt2 [--quiet]: the module, verified; 3 and a list where something is unsupported, 2 for bad
+// input, 4 where the module is wrong.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 

@@ -4,9 +4,10 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// Functionalisation. Every tensor name of the exported graph is bound to an Alias: a root owns a value, a view knows how to
-// read itself from its base and how to write itself back. An in-place op writes its functional result through the chain of
-// views to the root; every alias of that root then reads the new value, because reads are cached per version of the root.
+// Functionalisation. Every tensor name of the exported graph is bound to an Alias: a root owns a value, a view knows
+// how to read itself from its base and how to write itself back. An in-place op writes its functional result through
+// the chain of views to the root; every alias of that root then reads the new value, because reads are cached per
+// version of the root.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -42,8 +43,8 @@ public:
 
   /// The tensor as of now.
   const Tensor &read(Emitter &e);
-  /// Replaces this tensor's elements by those of `updated` (same sizes and dtype), for every alias. False where the view
-  /// cannot be written.
+  /// Replaces this tensor's elements by those of `updated` (same sizes and dtype), for every alias. False where the
+  /// view cannot be written.
   bool write(Emitter &e, const Tensor &updated);
   Alias &root() { return base ? base->root() : *this; }
   bool isMutated() { return root().version > 0; }

@@ -12,14 +12,15 @@ using namespace mlir;
 using namespace tenon::aten;
 using namespace tenon::frontend;
 
-//===--- the op table ------------------------------------------------------------------------------------------------===//
+//===--- the op table
+//------------------------------------------------------------------------------------------------===//
 
 const OpTable &OpTable::get() {
   static const OpTable table = [] {
     OpTable result;
-    for (auto addRows : {addPointwiseRows, addCastRows, addViewRows, addCreationRows, addMatmulRows, addConvolutionRows,
-                         addNormRows, addPoolingRows, addAttentionRows, addIndexingRows, addDataMovementRows,
-                         addReductionRows})
+    for (auto addRows :
+         {addPointwiseRows, addCastRows, addViewRows, addCreationRows, addMatmulRows, addConvolutionRows, addNormRows,
+          addPoolingRows, addAttentionRows, addIndexingRows, addDataMovementRows, addReductionRows, addResamplingRows})
       addRows(result);
     return result;
   }();
@@ -33,7 +34,8 @@ const Row *OpTable::find(StringRef op, StringRef overload) const {
   return row == rows.end() ? nullptr : &row->second;
 }
 
-//===--- schema defaults ---------------------------------------------------------------------------------------------===//
+//===--- schema defaults
+//---------------------------------------------------------------------------------------------===//
 
 namespace {
 struct SchemaRow {
@@ -54,8 +56,8 @@ StringRef tenon::aten::schemaDefaults(StringRef op, StringRef overload) {
   return table.lookup((op + "." + overload).str());
 }
 
-// The value of a default as ATen writes it: None, True, 1, 1e-05, [0, 0], "none" or a bare word (an enum's name: None here, no
-// row asks for it).
+// The value of a default as ATen writes it: None, True, 1, 1e-05, [0, 0], "none" or a bare word (an enum's name: None
+// here, no row asks for it).
 static Argument parseDefault(StringRef text) {
   if (text == "True" || text == "False")
     return {text == "True"};
@@ -87,7 +89,8 @@ const Argument &Call::argument(StringRef name) {
   return entry->second;
 }
 
-//===--- construction ------------------------------------------------------------------------------------------------===//
+//===--- construction
+//------------------------------------------------------------------------------------------------===//
 
 Call::Call(Emitter emitter, const Node &node, Scope &scope, Symbols &symbols)
     : e(emitter), node(node), scope(scope), symbols(symbols) {
@@ -114,12 +117,12 @@ Call::Call(Emitter emitter, const Node &node, Scope &scope, Symbols &symbols)
 Tensor Call::unsupported(const std::string &reason) {
   if (firstProblem.empty())
     firstProblem = reason;
-  return results.empty() || !elementType(e.b.getContext(), resultDtype())
-             ? e.empty({}, ScalarType::Float32)
-             : e.empty(resultSizes(), resultDtype());
+  return results.empty() || !elementType(e.b.getContext(), resultDtype()) ? e.empty({}, ScalarType::Float32)
+                                                                          : e.empty(resultSizes(), resultDtype());
 }
 
-//===--- arguments ---------------------------------------------------------------------------------------------------===//
+//===--- arguments
+//---------------------------------------------------------------------------------------------------===//
 
 Tensor Call::read(StringRef name) {
   auto alias = scope.tensors.find(name);
@@ -218,7 +221,9 @@ std::string Call::string(StringRef name) {
   return value ? *value : std::string();
 }
 
-static Size asSize(Emitter &e, const Scalar &scalar) { return scalar.value ? Size(scalar.value) : e.size(scalar.integer); }
+static Size asSize(Emitter &e, const Scalar &scalar) {
+  return scalar.value ? Size(scalar.value) : e.size(scalar.integer);
+}
 
 Size Call::size(StringRef name) { return asSize(e, scalar(name)); }
 

@@ -29,8 +29,9 @@ struct Result {
 };
 using Results = llvm::SmallVector<Result, 1>;
 
-/// Arguments by schema name (defaults filled in), metadata of results, and something to build with. An argument that is not what
-/// the row asks for makes the call unsupported and yields a harmless stand-in, so that rows need no error paths.
+/// Arguments by schema name (defaults filled in), metadata of results, and something to build with. An argument that is
+/// not what the row asks for makes the call unsupported and yields a harmless stand-in, so that rows need no error
+/// paths.
 class Call {
 public:
   Call(Emitter emitter, const frontend::Node &node, Scope &scope, Symbols &symbols);
@@ -110,9 +111,10 @@ void addAttentionRows(OpTable &table);
 void addIndexingRows(OpTable &table);
 void addDataMovementRows(OpTable &table);
 void addReductionRows(OpTable &table);
+void addResamplingRows(OpTable &table);
 
-/// The defaults of an overload's arguments as "name=value;name=value"; empty where it has none. The value is written as in ATen's
-/// schemas. The table is made by generate_schemas.py.
+/// The defaults of an overload's arguments as "name=value;name=value"; empty where it has none. The value is written as
+/// in ATen's schemas. The table is made by generate_schemas.py.
 llvm::StringRef schemaDefaults(llvm::StringRef op, llvm::StringRef overload);
 
 } // namespace tenon::aten

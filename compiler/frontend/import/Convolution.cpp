@@ -75,8 +75,8 @@ static Results importConvolution(Call &call, bool isTransposed) {
   }
   Tensor result = e.empty(sizes, input.dtype);
   auto op = ConvOp::create(e.b, e.loc, TypeRange{result.value.getType()}, input.value, weight.value, bias.value,
-                           ValueRange{}, ValueRange{result.value}, settings.stride, settings.padding,
-                           settings.dilation, settings.groups, settings.isTransposed, e.b.getArrayAttr({}));
+                           ValueRange{}, ValueRange{result.value}, settings.stride, settings.padding, settings.dilation,
+                           settings.groups, settings.isTransposed, e.b.getArrayAttr({}));
   result.value = op->getResult(0);
   return {isUnbatched ? e.squeeze(result, 0) : result};
 }

@@ -58,7 +58,8 @@ static Results importEye(Call &call) {
   ScalarType result = call.resultDtype();
   return {call.e.pointwise({}, call.resultSizes(), result, [&](OpBuilder &b, Location loc, ValueRange) {
     Math m(b, loc, ScalarType::Int64);
-    Value isDiagonal = m.compare(Math::Order::Eq, position(b, loc, 0, ScalarType::Int64), position(b, loc, 1, ScalarType::Int64));
+    Value isDiagonal =
+        m.compare(Math::Order::Eq, position(b, loc, 0, ScalarType::Int64), position(b, loc, 1, ScalarType::Int64));
     return castScalar(b, loc, isDiagonal, ScalarType::Bool, result);
   })};
 }

@@ -64,10 +64,14 @@ ScalarType tenon::aten::computeType(ScalarType type) {
   return type == ScalarType::Float16 || type == ScalarType::BFloat16 ? ScalarType::Float32 : type;
 }
 
-//===--- promotion ---------------------------------------------------------------------------------------------------===//
+//===--- promotion
+//---------------------------------------------------------------------------------------------------===//
 
 static ScalarType signedOfWidth(unsigned width) {
-  return width <= 8 ? ScalarType::Int8 : width <= 16 ? ScalarType::Int16 : width <= 32 ? ScalarType::Int32 : ScalarType::Int64;
+  return width <= 8    ? ScalarType::Int8
+         : width <= 16 ? ScalarType::Int16
+         : width <= 32 ? ScalarType::Int32
+                       : ScalarType::Int64;
 }
 
 static ScalarType promoteIntegers(ScalarType a, ScalarType b) {
@@ -108,7 +112,8 @@ static ScalarType combineCategories(ScalarType higher, ScalarType lower) {
 
 ScalarType ResultType::get() const { return combineCategories(dims, combineCategories(zeroDim, number)); }
 
-//===--- casts -------------------------------------------------------------------------------------------------------===//
+//===--- casts
+//-------------------------------------------------------------------------------------------------------===//
 
 static Value castIntegerWidth(OpBuilder &b, Location loc, Value value, Type to, bool sourceIsUnsigned) {
   unsigned from = value.getType().getIntOrFloatBitWidth(), width = to.getIntOrFloatBitWidth();
@@ -162,7 +167,8 @@ Value tenon::aten::castScalar(OpBuilder &b, Location loc, Value value, ScalarTyp
   return castFloatWidth(b, loc, wide, type);
 }
 
-//===--- constants ---------------------------------------------------------------------------------------------------===//
+//===--- constants
+//---------------------------------------------------------------------------------------------------===//
 
 Value tenon::aten::scalarConstant(OpBuilder &b, Location loc, ScalarType type, double value) {
   Type element = elementType(b.getContext(), type);
@@ -188,9 +194,9 @@ static Value extremeConstant(OpBuilder &b, Location loc, ScalarType type, bool h
     return arith::ConstantOp::create(b, loc, FloatAttr::get(element, llvm::APFloat::getInf(semantics, !highest)));
   }
   unsigned width = element.getIntOrFloatBitWidth();
-  llvm::APInt bits = isUnsigned(type) ? (highest ? llvm::APInt::getMaxValue(width) : llvm::APInt::getMinValue(width))
-                                      : (highest ? llvm::APInt::getSignedMaxValue(width)
-                                                 : llvm::APInt::getSignedMinValue(width));
+  llvm::APInt bits = isUnsigned(type)
+                         ? (highest ? llvm::APInt::getMaxValue(width) : llvm::APInt::getMinValue(width))
+                         : (highest ? llvm::APInt::getSignedMaxValue(width) : llvm::APInt::getSignedMinValue(width));
   return arith::ConstantOp::create(b, loc, IntegerAttr::get(element, bits));
 }
 

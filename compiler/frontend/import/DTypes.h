@@ -4,8 +4,8 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// Integers are signless in MLIR types (linalg bodies need that), so the importer carries each value's ATen dtype beside its
-// type and chooses signed or unsigned operations by it.
+// Integers are signless in MLIR types (linalg bodies need that), so the importer carries each value's ATen dtype beside
+// its type and chooses signed or unsigned operations by it.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 

@@ -68,7 +68,8 @@ static Results importRepeatInterleave(Call &call) {
   return {e.reshape(e.broadcast(single, repeated), call.resultSizes())};
 }
 
-//===--- reordering along one dimension ------------------------------------------------------------------------------===//
+//===--- reordering along one dimension
+//------------------------------------------------------------------------------===//
 
 namespace {
 /// The source's coordinate along a dimension, from the result's.
@@ -120,7 +121,8 @@ static Results importRoll(Call &call) {
   return {e.reshape(result, self.sizes)};
 }
 
-//===--- padding -----------------------------------------------------------------------------------------------------===//
+//===--- padding
+//-----------------------------------------------------------------------------------------------------===//
 
 // Negative padding cuts off; what is left is put into a tensor of the value.
 static Tensor padConstant(Call &call, Tensor self, ArrayRef<int64_t> pad, const Scalar &value) {
@@ -171,10 +173,10 @@ static Tensor padByMode(Call &call, const Tensor &self, ArrayRef<int64_t> pad, S
     Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, at, zero);
     Value beyond = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, at, last);
     bool reflects = mode == "reflect";
-    Value low = reflects ? Value(arith::SubIOp::create(b, loc, zero, at)) : Value(arith::AddIOp::create(b, loc, at, sizes[dim]));
-    Value high = reflects
-                     ? Value(arith::SubIOp::create(b, loc, arith::AddIOp::create(b, loc, last, last), at))
-                     : Value(arith::SubIOp::create(b, loc, at, sizes[dim]));
+    Value low = reflects ? Value(arith::SubIOp::create(b, loc, zero, at))
+                         : Value(arith::AddIOp::create(b, loc, at, sizes[dim]));
+    Value high = reflects ? Value(arith::SubIOp::create(b, loc, arith::AddIOp::create(b, loc, last, last), at))
+                          : Value(arith::SubIOp::create(b, loc, at, sizes[dim]));
     return arith::SelectOp::create(b, loc, negative, low, arith::SelectOp::create(b, loc, beyond, high, at));
   });
 }

@@ -33,7 +33,8 @@ Value Scalar::materialize(OpBuilder &builder, Location loc, ScalarType type) con
   return aten::isFloat(dtype) ? scalarConstant(builder, loc, type, real) : scalarConstant(builder, loc, type, integer);
 }
 
-//===--- sizes -------------------------------------------------------------------------------------------------------===//
+//===--- sizes
+//-------------------------------------------------------------------------------------------------------===//
 
 Sizes Emitter::sizes(ArrayRef<int64_t> values) {
   Sizes result;
@@ -49,8 +50,7 @@ Value Emitter::index(Size size) {
 }
 
 // Folds two static sizes, or builds `Op`.
-template <typename Op, typename Fold>
-static Size combine(Emitter &e, Size x, Size y, Fold fold) {
+template <typename Op, typename Fold> static Size combine(Emitter &e, Size x, Size y, Fold fold) {
   std::optional<int64_t> a = staticSize(x), b = staticSize(y);
   if (a && b)
     return e.size(fold(*a, *b));
@@ -120,7 +120,8 @@ Tensor Emitter::fill(SizesRef sizes, ScalarType dtype, const Scalar &value) {
   return init;
 }
 
-//===--- views -------------------------------------------------------------------------------------------------------===//
+//===--- views
+//-------------------------------------------------------------------------------------------------------===//
 
 Tensor Emitter::reshape(const Tensor &tensor, SizesRef sizes) {
   if (SizesRef(tensor.sizes) == sizes)
@@ -169,8 +170,8 @@ Tensor Emitter::slice(const Tensor &tensor, int64_t dim, Size start, Size length
   if (staticSize(start) == 0 && step == 1 && tensor.sizes[dim] == length)
     return tensor;
   SliceOperands s(*this, tensor.sizes, dim, start, length, step);
-  Value value = tensor::ExtractSliceOp::create(b, loc, type(s.sizes, tensor.dtype), tensor.value, s.offsets, s.sizes,
-                                               s.strides);
+  Value value =
+      tensor::ExtractSliceOp::create(b, loc, type(s.sizes, tensor.dtype), tensor.value, s.offsets, s.sizes, s.strides);
   return {value, tensor.dtype, Sizes(s.sizes)};
 }
 
@@ -209,7 +210,8 @@ Tensor Emitter::concat(ArrayRef<Tensor> tensors, int64_t dim) {
   return init;
 }
 
-//===--- computation -------------------------------------------------------------------------------------------------===//
+//===--- computation
+//-------------------------------------------------------------------------------------------------===//
 
 AffineMap Emitter::broadcastMap(SizesRef from, SizesRef to) {
   size_t added = to.size() - from.size();
@@ -299,11 +301,12 @@ Tensor Emitter::reduce(const Tensor &tensor, ArrayRef<int64_t> dims, ScalarType 
   if (dims.empty())
     return cast(tensor, dtype);
   AffineMap map = b.getMultiDimIdentityMap(tensor.rank());
-  return reduceMapped(tensor, map, tensor.sizes, dims, dtype, init,
-                      [&](OpBuilder &inner, Location at, ValueRange args) {
-                        return castScalar(inner, at, args[0], tensor.dtype, dtype);
-                      },
-                      combine);
+  return reduceMapped(
+      tensor, map, tensor.sizes, dims, dtype, init,
+      [&](OpBuilder &inner, Location at, ValueRange args) {
+        return castScalar(inner, at, args[0], tensor.dtype, dtype);
+      },
+      combine);
 }
 
 Tensor Emitter::gather(const Tensor &source, ArrayRef<Tensor> inputs, ArrayRef<AffineMap> maps, SizesRef sizes,
@@ -314,9 +317,10 @@ Tensor Emitter::gather(const Tensor &source, ArrayRef<Tensor> inputs, ArrayRef<A
 }
 
 Tensor Emitter::sum(const Tensor &tensor, ArrayRef<int64_t> dims, ScalarType dtype) {
-  return reduce(tensor, dims, dtype, Scalar::of(int64_t{0}), [&](OpBuilder &inner, Location at, Value acc, Value element) {
-    return Math(inner, at, dtype).add(acc, element);
-  });
+  return reduce(tensor, dims, dtype, Scalar::of(int64_t{0}),
+                [&](OpBuilder &inner, Location at, Value acc, Value element) {
+                  return Math(inner, at, dtype).add(acc, element);
+                });
 }
 
 Tensor Emitter::keepDims(const Tensor &reduced, const Tensor &original, ArrayRef<int64_t> dims) {
@@ -344,7 +348,8 @@ void Emitter::checkIndex(const Tensor &indices, Size size, StringRef what) {
   CheckIndexOp::create(b, loc, indices.value, index(size), b.getStringAttr(what));
 }
 
-//===--- scalar arithmetic -------------------------------------------------------------------------------------------===//
+//===--- scalar arithmetic
+//-------------------------------------------------------------------------------------------===//
 
 // Builds FloatOp, or one of the two integer ops.
 template <typename FloatOp, typename SignedOp, typename UnsignedOp = SignedOp>

@@ -59,7 +59,8 @@ struct Scalar {
 /// Builds one scalar of a result: `args` are the operands' elements.
 using BodyBuilder = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange args)>;
 /// Combines an accumulator and an element of the same dtype.
-using Combiner = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value acc, mlir::Value element)>;
+using Combiner =
+    llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value acc, mlir::Value element)>;
 
 class Emitter {
 public:
@@ -102,15 +103,17 @@ public:
   Tensor concat(llvm::ArrayRef<Tensor> tensors, int64_t dim);
 
   //===--- computation ---===//
-  /// One element-wise linalg.generic. Inputs align with `sizes` at the last dimension, as NumPy broadcasts; arguments of the
-  /// body have the inputs' dtypes, its result has `dtype`.
+  /// One element-wise linalg.generic. Inputs align with `sizes` at the last dimension, as NumPy broadcasts; arguments
+  /// of the body have the inputs' dtypes, its result has `dtype`.
   Tensor pointwise(llvm::ArrayRef<Tensor> inputs, SizesRef sizes, ScalarType dtype, BodyBuilder body);
   /// As pointwise, with explicit maps from the result's dimensions to each input's.
   Tensor mapped(llvm::ArrayRef<Tensor> inputs, llvm::ArrayRef<mlir::AffineMap> maps, SizesRef sizes, ScalarType dtype,
                 BodyBuilder body);
   Tensor cast(const Tensor &tensor, ScalarType dtype);
-  /// Reduces dimensions `dims` of `tensor`, converted to `dtype`, starting from `init`. The result has the other dimensions.
-  Tensor reduce(const Tensor &tensor, llvm::ArrayRef<int64_t> dims, ScalarType dtype, const Scalar &init, Combiner combine);
+  /// Reduces dimensions `dims` of `tensor`, converted to `dtype`, starting from `init`. The result has the other
+  /// dimensions.
+  Tensor reduce(const Tensor &tensor, llvm::ArrayRef<int64_t> dims, ScalarType dtype, const Scalar &init,
+                Combiner combine);
   /// The general form: a loop over `loop` sizes, inputs read through `maps`, `element` makes what is combined.
   Tensor reduceMapped(llvm::ArrayRef<Tensor> inputs, llvm::ArrayRef<mlir::AffineMap> maps, SizesRef loop,
                       llvm::ArrayRef<int64_t> dims, ScalarType dtype, const Scalar &init, BodyBuilder element,
@@ -119,9 +122,10 @@ public:
   /// The map of a tensor that runs along the loop dimensions `dims` of `rank`.
   mlir::AffineMap dimsMap(int64_t rank, llvm::ArrayRef<int64_t> dims);
   /// Reads `source` at coordinates (index values) that `coordinates` computes for each element of the result.
-  Tensor gather(const Tensor &source, llvm::ArrayRef<Tensor> inputs, llvm::ArrayRef<mlir::AffineMap> maps, SizesRef sizes,
-                llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::OpBuilder &, mlir::Location, mlir::ValueRange args)>
-                    coordinates);
+  Tensor
+  gather(const Tensor &source, llvm::ArrayRef<Tensor> inputs, llvm::ArrayRef<mlir::AffineMap> maps, SizesRef sizes,
+         llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::OpBuilder &, mlir::Location, mlir::ValueRange args)>
+             coordinates);
   /// The result of reducing `dims` with size-one dimensions in their place.
   Tensor keepDims(const Tensor &reduced, const Tensor &original, llvm::ArrayRef<int64_t> dims);
   /// lhs [B…, M, K] x rhs [B…, K, N] (+ bias [N]), equal ranks; the batch dimensions broadcast.
@@ -146,7 +150,8 @@ public:
   mlir::Value add(mlir::Value x, mlir::Value y);
   mlir::Value sub(mlir::Value x, mlir::Value y);
   mlir::Value mul(mlir::Value x, mlir::Value y);
-  /// Truncating for integers; a zero integer divisor counts as one (ATen raises an error there, a trap would end the process).
+  /// Truncating for integers; a zero integer divisor counts as one (ATen raises an error there, a trap would end the
+  /// process).
   mlir::Value div(mlir::Value x, mlir::Value y);
   /// The remainder of div: the sign of the dividend.
   mlir::Value rem(mlir::Value x, mlir::Value y);

@@ -6,11 +6,13 @@
 //
 // The module holds
 //   tenon.global   one per used weight, buffer or constant;
-//   func @main     user inputs to user outputs; argument and result attributes `tenon.name` (name in the exported graph)
+//   func @main     user inputs to user outputs; argument and result attributes `tenon.name` (name in the exported
+//   graph)
 //                  and `tenon.dtype` (ATen's: "float32", "uint8", … because integers are signless here);
-//   attributes     tenon.model_name, tenon.torch_version; tenon.inputs, tenon.outputs: [{name, dtype, dims = ["2", "s77"]}];
-//                  tenon.symbols: [{name, min, max}] (max absent: unbounded); tenon.in_spec, tenon.out_spec: JSON of the
-//                  calling convention's pytree, {"type","context","children"} with leaves {"tensor": position} or
+//   attributes     tenon.model_name, tenon.torch_version; tenon.inputs, tenon.outputs: [{name, dtype, dims = ["2",
+//   "s77"]}];
+//                  tenon.symbols: [{name, min, max}] (max absent: unbounded); tenon.in_spec, tenon.out_spec: JSON of
+//                  the calling convention's pytree, {"type","context","children"} with leaves {"tensor": position} or
 //                  {"value": constant}.
 // A dynamic integer input or output is a tensor<i64>. Booleans are i1.
 //
@@ -39,8 +41,8 @@ struct UnsupportedOp {
   int64_t count = 1;      ///< how many nodes of the program it concerns
 };
 
-/// Returns the module. Returns null after adding everything unsupported to `unsupported` (valid program), or after emitting an
-/// error on `context` (a program that contradicts itself).
+/// Returns the module. Returns null after adding everything unsupported to `unsupported` (valid program), or after
+/// emitting an error on `context` (a program that contradicts itself).
 mlir::OwningOpRef<mlir::ModuleOp> importProgram(mlir::MLIRContext &context, const frontend::ExportedProgram &program,
                                                 const ImportOptions &options, std::vector<UnsupportedOp> &unsupported);
 

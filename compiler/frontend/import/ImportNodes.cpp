@@ -71,15 +71,14 @@ void Importer::importNode(const Node &node, Scope &scope) {
   bindStandIns(node, scope, e);
 }
 
-//===--- nodes without tensors ---------------------------------------------------------------------------------------===//
+//===--- nodes without tensors
+//---------------------------------------------------------------------------------------===//
 
 bool Importer::importBookkeeping(const Node &node, Scope &scope) {
   StringRef target = node.target;
   static const StringRef dropped[] = {
-      "torch.ops.aten._assert_tensor_metadata.default",
-      "torch.ops.aten.sym_constrain_range.default",
-      "torch.ops.aten.sym_constrain_range_for_size.default",
-      "torch._C._set_grad_enabled",
+      "torch.ops.aten._assert_tensor_metadata.default",        "torch.ops.aten.sym_constrain_range.default",
+      "torch.ops.aten.sym_constrain_range_for_size.default",   "torch._C._set_grad_enabled",
       "torch._functorch.predispatch.lazy_load_decompositions",
   };
   if (llvm::is_contained(dropped, target))
@@ -130,7 +129,8 @@ void Importer::importItem(const Node &node, Scope &scope) {
   symbols.define(symbol, {ScalarType::Int64, 0, 0, index}, /*atEntry=*/false);
 }
 
-//===--- higher-order ops --------------------------------------------------------------------------------------------===//
+//===--- higher-order ops
+//--------------------------------------------------------------------------------------------===//
 
 // A region without an effect on values: its nodes become nodes of the caller. Operands before the graph are settings.
 void Importer::inlineRegion(const Node &node, Scope &scope, size_t graphOperand) {
@@ -170,7 +170,8 @@ void Importer::inlineRegion(const Node &node, Scope &scope, size_t graphOperand)
       scope.tensors[name] = alias->second;
 }
 
-//===--- ATen --------------------------------------------------------------------------------------------------------===//
+//===--- ATen
+//--------------------------------------------------------------------------------------------------------===//
 
 // Names of the tensor results, elements of lists one by one.
 static SmallVector<std::string> resultNames(const Node &node) {
@@ -193,9 +194,8 @@ void Importer::bindStandIns(const Node &node, Scope &scope, Emitter &e) {
       continue;
     bool hasType = static_cast<bool>(elementType(&context, meta->second.dtype));
     ScalarType dtype = hasType ? meta->second.dtype : ScalarType::Float32;
-    bool hasSizes = llvm::all_of(meta->second.sizes, [&](const SymInt &size) {
-      return size.isStatic() || symbols.allDefined(size.expr());
-    });
+    bool hasSizes = llvm::all_of(
+        meta->second.sizes, [&](const SymInt &size) { return size.isStatic() || symbols.allDefined(size.expr()); });
     Sizes sizes;
     for (const SymInt &size : meta->second.sizes)
       sizes.push_back(hasSizes ? symbols.size(e, size) : e.size(size.hint.value_or(2)));
@@ -279,8 +279,8 @@ void Importer::bindResults(Call &call, Results results) {
   }
 }
 
-// x.op_(): x's memory gets the functional op's result, and the node's result is x. An in-place view op (unsqueeze_) gives x
-// other sizes instead.
+// x.op_(): x's memory gets the functional op's result, and the node's result is x. An in-place view op (unsqueeze_)
+// gives x other sizes instead.
 void Importer::bindInPlace(Call &call, Results results) {
   AliasRef *self = baseOf(call);
   if (!self || results.empty()) {

@@ -34,7 +34,8 @@ Importer::Importer(MLIRContext &context, const ExportedProgram &program, std::ve
     : context(context), program(program), unsupported(unsupported), builder(&context), symbols(&context),
       mainScope{program.graph, {}} {}
 
-//===--- locations ---------------------------------------------------------------------------------------------------===//
+//===--- locations
+//---------------------------------------------------------------------------------------------------===//
 
 std::string PythonFrame::text() const {
   if (file.empty())
@@ -75,7 +76,8 @@ Location Importer::nodeLocation(const Node &node) {
   return NameLoc::get(builder.getStringAttr(node.name), FileLineColLoc::get(&context, frame.file, frame.line, 0));
 }
 
-//===--- the module --------------------------------------------------------------------------------------------------===//
+//===--- the module
+//--------------------------------------------------------------------------------------------------===//
 
 static void collectNames(const Argument &arg, std::set<std::string> &names) {
   if (auto *ref = arg.getIf<TensorRef>())
@@ -102,6 +104,7 @@ OwningOpRef<ModuleOp> Importer::run() {
   defineSymbols();
   guardInputSizes();
   guardRanges();
+  guardCode();
   bindConstants();
   importGraph(mainScope);
   if (failed(createReturn()))
@@ -137,7 +140,8 @@ LogicalResult Importer::createMain() {
         return emitError(module->getLoc()) << "input '" << ref->name << "' has no metadata";
       Type element = elementType(&context, meta->second.dtype);
       if (!element) {
-        reportUnsupported("input '" + ref->name + "'", std::string("dtype ") + scalarTypeName(meta->second.dtype), nullptr);
+        reportUnsupported("input '" + ref->name + "'", std::string("dtype ") + scalarTypeName(meta->second.dtype),
+                          nullptr);
         element = builder.getF32Type();
       }
       SmallVector<int64_t> shape;
@@ -166,7 +170,8 @@ LogicalResult Importer::createMain() {
   return success();
 }
 
-//===--- constants ---------------------------------------------------------------------------------------------------===//
+//===--- constants
+//---------------------------------------------------------------------------------------------------===//
 
 // A short unique symbol: letters, digits and underscores of the name's end.
 static std::string symbolName(StringRef name, std::set<std::string> &used) {
@@ -213,7 +218,8 @@ AliasRef Importer::loadConstant(const InputSpec &spec) {
   const TensorMeta &meta = payload->second.meta;
   Type element = elementType(&context, meta.dtype);
   if (!element) {
-    reportUnsupported("constant '" + spec.targetName + "'", std::string("dtype ") + scalarTypeName(meta.dtype), nullptr);
+    reportUnsupported("constant '" + spec.targetName + "'", std::string("dtype ") + scalarTypeName(meta.dtype),
+                      nullptr);
     return nullptr;
   }
   SmallVector<int64_t> shape = staticValues(meta.sizes), strides = staticValues(meta.strides);
@@ -256,7 +262,8 @@ void Importer::bindConstants() {
   }
 }
 
-//===--- results -----------------------------------------------------------------------------------------------------===//
+//===--- results
+//-----------------------------------------------------------------------------------------------------===//
 
 void Importer::storeGlobal(StringRef name, const Tensor &value) {
   auto symbol = globalNames.find(name.str());
@@ -276,7 +283,8 @@ void Importer::storeMutations() {
       continue;
     Emitter e = emitterAt(nameLocation(ref->name));
     if (spec.kind == InputSpec::Kind::UserInput)
-      reportUnsupported("input '" + ref->name + "'", "the model writes to its input; copy it in forward() first", nullptr);
+      reportUnsupported("input '" + ref->name + "'", "the model writes to its input; copy it in forward() first",
+                        nullptr);
     else
       storeGlobal(spec.targetName, alias->second->read(e));
   }
@@ -320,7 +328,8 @@ LogicalResult Importer::createReturn() {
       storeGlobal(spec.targetName, value);
       continue;
     case OutputSpec::Kind::UserInputMutation:
-      reportUnsupported("input '" + spec.targetName + "'", "the model writes to its input; copy it in forward() first", nullptr);
+      reportUnsupported("input '" + spec.targetName + "'", "the model writes to its input; copy it in forward() first",
+                        nullptr);
       continue;
     case OutputSpec::Kind::Token:
     case OutputSpec::Kind::Other:

@@ -29,7 +29,8 @@ PythonFrame innermostUserFrame(llvm::StringRef stackTrace);
 
 class Importer {
 public:
-  Importer(mlir::MLIRContext &context, const frontend::ExportedProgram &program, std::vector<UnsupportedOp> &unsupported);
+  Importer(mlir::MLIRContext &context, const frontend::ExportedProgram &program,
+           std::vector<UnsupportedOp> &unsupported);
   mlir::OwningOpRef<mlir::ModuleOp> run();
 
 private:
@@ -49,6 +50,7 @@ private:
   void defineDimSymbol(const frontend::SymExpr &expr, Size dim, Emitter &e);
   void guardInputSizes();
   void guardRanges();
+  void guardCode();
   void guard(Emitter &e, mlir::Value condition, const std::string &message, llvm::ArrayRef<mlir::Value> values);
 
   // Nodes (ImportNodes.cpp).
@@ -81,7 +83,7 @@ private:
   /// User inputs that are tensors of @main: placeholder name to argument number.
   std::map<std::string, unsigned> argumentNumbers;
   std::vector<std::string> inputNames, outputNames;
-  std::vector<Tensor> inputs;           ///< @main's arguments
+  std::vector<Tensor> inputs;                     ///< @main's arguments
   std::map<std::string, std::string> globalNames; ///< fully qualified name to symbol
   std::set<std::string> usedSymbols;
   std::set<std::string> usedNames; ///< values some node or output of the main graph reads

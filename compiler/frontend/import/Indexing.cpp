@@ -31,7 +31,8 @@ struct IndexedDim {
 };
 } // namespace
 
-// result[...] = source[c_0, c_1, …] where c_i is an index tensor's element, or the result's own position `positions[i]`.
+// result[...] = source[c_0, c_1, …] where c_i is an index tensor's element, or the result's own position
+// `positions[i]`.
 static Tensor readIndexed(Call &call, const Tensor &source, ArrayRef<std::optional<IndexedDim>> indexed,
                           ArrayRef<int64_t> positions, SizesRef sizes) {
   Emitter &e = call.e;
@@ -92,8 +93,8 @@ static Results importGather(Call &call) {
   return {readIndexed(call, self, indexed, llvm::to_vector(llvm::seq<int64_t>(0, self.rank())), call.resultSizes())};
 }
 
-// x[i, :, j]: index tensors broadcast to one block of dimensions, which stands where the first of them stood if they are
-// adjacent and in front otherwise (NumPy's rule).
+// x[i, :, j]: index tensors broadcast to one block of dimensions, which stands where the first of them stood if they
+// are adjacent and in front otherwise (NumPy's rule).
 static Results importIndex(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self");

@@ -83,8 +83,8 @@ void Importer::defineSymbols() {
     }
 }
 
-// A symbol that a second dimension shows, or an expression of symbols, is an equality to check. The dimension that defines
-// a symbol needs none: its size is the symbol's value.
+// A symbol that a second dimension shows, or an expression of symbols, is an equality to check. The dimension that
+// defines a symbol needs none: its size is the symbol's value.
 void Importer::guardInputSizes() {
   OpBuilder &entry = symbols.entry();
   std::set<std::string> seen;
@@ -129,9 +129,9 @@ void Importer::guardRanges() {
                  nameLocation(inputNames[number]));
   });
   for (const std::string &name : inputNames)
-    if (auto entryOf = program.graph.symIntValues.find(name);
-        entryOf != program.graph.symIntValues.end() && !entryOf->second.isStatic() &&
-        entryOf->second.expr().kind == SymExpr::Kind::Symbol)
+    if (auto entryOf = program.graph.symIntValues.find(name); entryOf != program.graph.symIntValues.end() &&
+                                                              !entryOf->second.isStatic() &&
+                                                              entryOf->second.expr().kind == SymExpr::Kind::Symbol)
       guardRange(entryOf->second.expr().name, "input '" + name + "' is {0}", nameLocation(name));
   // Symbols that only derived dimensions show.
   for (const auto &[symbol, range] : program.symbolRanges)

@@ -96,7 +96,8 @@ static Results importOuter(Call &call, StringRef right) {
                       })};
 }
 
-//===--- einsum ------------------------------------------------------------------------------------------------------===//
+//===--- einsum
+//------------------------------------------------------------------------------------------------------===//
 
 namespace {
 /// Two operands whose labels are each a batch, a row, a column or a sum dimension.

@@ -4,7 +4,8 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// Each is several linalg.generics (reduce, combine, normalise) in float32 for half types; kernel formation makes one of them.
+// Each is several linalg.generics (reduce, combine, normalise) in float32 for half types; kernel formation makes one of
+// them.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -46,7 +47,8 @@ struct Normalisation {
   /// The mean of (x - mean)^2, or of x^2 without `mean`.
   Tensor meanSquare(const Tensor &mean);
   Tensor inverseDeviation(const Tensor &variance, double eps);
-  /// (x - mean) * scale * weight + bias, where mean, weight and bias may be missing; weight and bias run along `weightDims`.
+  /// (x - mean) * scale * weight + bias, where mean, weight and bias may be missing; weight and bias run along
+  /// `weightDims`.
   Tensor normalise(const Tensor &mean, const Tensor &scale, const Tensor &weight, const Tensor &bias,
                    ArrayRef<int64_t> weightDims);
 };
@@ -57,7 +59,8 @@ Tensor Normalisation::divideByCount(const Tensor &sum) {
   for (int64_t dim : dims)
     reduced.push_back(x.sizes[dim]);
   Size count = e().product(reduced);
-  Scalar divisor = staticSize(count) ? Scalar::of(*staticSize(count)) : Scalar{ScalarType::Int64, 0, 0, cast<Value>(count)};
+  Scalar divisor =
+      staticSize(count) ? Scalar::of(*staticSize(count)) : Scalar{ScalarType::Int64, 0, 0, cast<Value>(count)};
   return e().pointwise(sum, sum.sizes, compute, [&](OpBuilder &b, Location loc, ValueRange args) {
     return Math(b, loc, compute).div(args[0], divisor.materialize(b, loc, compute));
   });
@@ -119,7 +122,8 @@ Tensor Normalisation::normalise(const Tensor &mean, const Tensor &scale, const T
   });
 }
 
-//===--- rows --------------------------------------------------------------------------------------------------------===//
+//===--- rows
+//--------------------------------------------------------------------------------------------------------===//
 
 static Results importLayerNorm(Call &call) {
   Tensor x = call.tensor("input");
@@ -172,8 +176,8 @@ static Results importGroupNorm(Call &call, StringRef groupsName) {
   return {e.reshape(result, x.sizes), mean, scale};
 }
 
-// Statistics are constants: y = x * scale + shift with scale = weight / sqrt(var + eps), shift = bias - mean * scale, both of
-// them tensors [C], so that folding them into a convolution is a rewrite.
+// Statistics are constants: y = x * scale + shift with scale = weight / sqrt(var + eps), shift = bias - mean * scale,
+// both of them tensors [C], so that folding them into a convolution is a rewrite.
 static Results normaliseByStatistics(Call &call) {
   Emitter &e = call.e;
   Tensor x = call.tensor("input"), weight = call.optionalTensor("weight"), bias = call.optionalTensor("bias");
@@ -253,12 +257,13 @@ static Results importSoftmax(Call &call, bool isLog) {
   };
   auto sumOf = [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, compute).add(acc, next); };
   if (isLog) {
-    Tensor sum = e.reduceMapped({x, max}, {n.xMap(), n.outerMap()}, x.sizes, n.dims, compute, Scalar::of(0.0),
-                                [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-                                  Math m(b, loc, compute);
-                                  return math::ExpOp::create(b, loc, difference(m, args));
-                                },
-                                sumOf);
+    Tensor sum = e.reduceMapped(
+        {x, max}, {n.xMap(), n.outerMap()}, x.sizes, n.dims, compute, Scalar::of(0.0),
+        [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+          Math m(b, loc, compute);
+          return math::ExpOp::create(b, loc, difference(m, args));
+        },
+        sumOf);
     return {e.mapped({x, max, sum}, {n.xMap(), n.outerMap(), n.outerMap()}, x.sizes, result,
                      [&](OpBuilder &b, Location loc, ValueRange args) {
                        Math m(b, loc, compute);

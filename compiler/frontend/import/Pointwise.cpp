@@ -48,7 +48,8 @@ struct PointwiseRow {
   BuildBody build;
 };
 
-//===--- bodies longer than a line -----------------------------------------------------------------------------------===//
+//===--- bodies longer than a line
+//-----------------------------------------------------------------------------------===//
 
 Value withAlpha(Body &k) {
   Scalar alpha = k.call.scalar("alpha");
@@ -259,13 +260,22 @@ const PointwiseRow rows[] = {
     {"min.other", Common, {"self", "other"}, false, [](Body &k) { return k.min(k.x[0], k.x[1]); }},
     {"atan2", Floating, {"self", "other"}, false, binary<math::Atan2Op>},
     {"copysign", Floating, {"self", "other"}, false, binary<math::CopySignOp>},
-    {"hypot", Floating, {"self", "other"}, false,
+    {"hypot",
+     Floating,
+     {"self", "other"},
+     false,
      [](Body &k) { return k.op<math::SqrtOp>(k.add(k.mul(k.x[0], k.x[0]), k.mul(k.x[1], k.x[1]))); }},
     {"xlogy", Floating, {"self", "other"}, false, xlogy},
     {"lerp", Common, {"self", "end", "weight"}, false, lerpBody},
-    {"addcmul", Common, {"self", "tensor1", "tensor2"}, false,
+    {"addcmul",
+     Common,
+     {"self", "tensor1", "tensor2"},
+     false,
      [](Body &k) { return k.add(k.x[0], k.mul(k.mul(k.param("value"), k.x[1]), k.x[2])); }},
-    {"addcdiv", Floating, {"self", "tensor1", "tensor2"}, false,
+    {"addcdiv",
+     Floating,
+     {"self", "tensor1", "tensor2"},
+     false,
      [](Body &k) { return k.add(k.x[0], k.div(k.mul(k.param("value"), k.x[1]), k.x[2])); }},
 
     {"eq", Common, {"self", "other"}, true, comparison<O::Eq>},
@@ -325,9 +335,15 @@ const PointwiseRow rows[] = {
     {"atanh", Floating, {"self"}, false, unary<math::AtanhOp>},
     {"erf", Floating, {"self"}, false, unary<math::ErfOp>},
     {"erfc", Floating, {"self"}, false, unary<math::ErfcOp>},
-    {"deg2rad", Floating, {"self"}, false,
+    {"deg2rad",
+     Floating,
+     {"self"},
+     false,
      [](Body &k) { return k.mul(k.x[0], k.constant(0.017453292519943295769236907684886)); }},
-    {"rad2deg", Floating, {"self"}, false,
+    {"rad2deg",
+     Floating,
+     {"self"},
+     false,
      [](Body &k) { return k.mul(k.x[0], k.constant(57.295779513082320876798154814105)); }},
 
     {"tanh", Floating, {"self"}, false, activation<ActivationKind::Tanh>},
@@ -338,39 +354,69 @@ const PointwiseRow rows[] = {
     {"hardswish", Floating, {"self"}, false, activation<ActivationKind::HardSwish>},
     {"gelu", Floating, {"self"}, false, geluBody},
     {"elu", Floating, {"self"}, false, eluBody},
-    {"celu", Floating, {"self"}, false,
+    {"celu",
+     Floating,
+     {"self"},
+     false,
      [](Body &k) {
        Value low = k.mul(k.param("alpha"), k.op<math::ExpM1Op>(k.div(k.x[0], k.param("alpha"))));
        return k.select(k.compare(O::Gt, k.x[0], k.constant(0)), k.x[0], low);
      }},
     {"selu", Floating, {"self"}, false, seluBody},
     {"log_sigmoid", Floating, {"self"}, false, logSigmoid},
-    {"softplus", Floating, {"self"}, false,
+    {"softplus",
+     Floating,
+     {"self"},
+     false,
      [](Body &k) { return k.activation(ActivationKind::Softplus, k.call.real("beta"), k.call.real("threshold")); }},
-    {"leaky_relu", Floating, {"self"}, false,
+    {"leaky_relu",
+     Floating,
+     {"self"},
+     false,
      [](Body &k) { return k.activation(ActivationKind::LeakyRelu, k.call.real("negative_slope")); }},
     {"softshrink", Floating, {"self"}, false, softshrink},
     {"hardshrink", Floating, {"self"}, false, hardshrink},
-    {"relu", Common, {"self"}, false,
+    {"relu",
+     Common,
+     {"self"},
+     false,
      [](Body &k) { return k.isFloat() ? k.activation(ActivationKind::Relu) : k.max(k.x[0], k.constant(0)); }},
-    {"relu6", Common, {"self"}, false,
+    {"relu6",
+     Common,
+     {"self"},
+     false,
      [](Body &k) {
        return k.isFloat() ? k.activation(ActivationKind::Clip, 0, 6)
                           : k.min(k.max(k.x[0], k.constant(0)), k.constant(6));
      }},
-    {"hardtanh", Common, {"self"}, false,
+    {"hardtanh",
+     Common,
+     {"self"},
+     false,
      [](Body &k) {
        if (k.isFloat())
          return k.activation(ActivationKind::Clip, k.call.real("min_val"), k.call.real("max_val"));
        return k.min(k.max(k.x[0], k.param("min_val")), k.param("max_val"));
      }},
-    {"threshold", Common, {"self"}, false,
+    {"threshold",
+     Common,
+     {"self"},
+     false,
      [](Body &k) { return k.select(k.compare(O::Le, k.x[0], k.param("threshold")), k.param("value"), k.x[0]); }},
-    {"prelu", Common, {"self", "weight"}, false,
+    {"prelu",
+     Common,
+     {"self", "weight"},
+     false,
      [](Body &k) { return k.select(k.compare(O::Gt, k.x[0], k.constant(0)), k.x[0], k.mul(k.x[1], k.x[0])); }},
-    {"clamp", Common, {"self", "min", "max"}, false,
+    {"clamp",
+     Common,
+     {"self", "min", "max"},
+     false,
      [](Body &k) { return clampBody(k, "min", "max", ArrayRef(k.x).drop_front()); }},
-    {"clip", Common, {"self", "min", "max"}, false,
+    {"clip",
+     Common,
+     {"self", "min", "max"},
+     false,
      [](Body &k) { return clampBody(k, "min", "max", ArrayRef(k.x).drop_front()); }},
     {"clamp_min", Common, {"self", "min"}, false, [](Body &k) { return k.max(k.x[0], k.x[1]); }},
     {"clamp_max", Common, {"self", "max"}, false, [](Body &k) { return k.min(k.x[0], k.x[1]); }},
@@ -413,8 +459,8 @@ ScalarType promotedType(const PointwiseRow &row, ArrayRef<Operand> operands) {
   return row.promotion == Promotion::Floating && !isFloat(common) ? ScalarType::Float32 : common;
 }
 
-// Tensors are rounded to the promoted type; numbers and 0-d tensors keep the compute type's precision, as ATen's kernels take
-// them.
+// Tensors are rounded to the promoted type; numbers and 0-d tensors keep the compute type's precision, as ATen's
+// kernels take them.
 Value promote(OpBuilder &b, Location loc, Value element, const Tensor &tensor, ScalarType promoted) {
   if (tensor.rank() > 0)
     return castScalar(b, loc, castScalar(b, loc, element, tensor.dtype, promoted), promoted, computeType(promoted));
@@ -451,7 +497,8 @@ Results importPointwise(Call &call, const PointwiseRow &row) {
   })};
 }
 
-//===--- selections: a condition beside the promoted operands --------------------------------------------------------===//
+//===--- selections: a condition beside the promoted operands
+//--------------------------------------------------------===//
 
 // where(condition, x, y): the result's dtype is that of x and y.
 Results importSelect(Call &call, StringRef conditionName, StringRef thenName, StringRef elseName) {

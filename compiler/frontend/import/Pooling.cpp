@@ -31,17 +31,18 @@ static Tensor createPool(Emitter &e, PoolKind kind, Tensor input, Sizes sizes, c
   return isUnbatched ? e.squeeze(result, 0) : result;
 }
 
-// High padding such that the last window of the result fits: ceil_mode lets it reach beyond the padding given. Null where a
-// size that decides it is unknown.
-static std::optional<int64_t> highPadding(Size in, Size out, int64_t low, int64_t window, int64_t stride, int64_t dilation) {
+// High padding such that the last window of the result fits: ceil_mode lets it reach beyond the padding given. Null
+// where a size that decides it is unknown.
+static std::optional<int64_t> highPadding(Size in, Size out, int64_t low, int64_t window, int64_t stride,
+                                          int64_t dilation) {
   if (!staticSize(in) || !staticSize(out))
     return std::nullopt;
   int64_t reach = (*staticSize(out) - 1) * stride + dilation * (window - 1) + 1;
   return std::max(low, reach - *staticSize(in) - low);
 }
 
-// The window of a pooling node; null (and the call unsupported) where ceil_mode meets unknown sizes. `extends`: whether windows
-// reach beyond the padding.
+// The window of a pooling node; null (and the call unsupported) where ceil_mode meets unknown sizes. `extends`: whether
+// windows reach beyond the padding.
 static std::optional<PoolWindow> poolWindow(Call &call, const Tensor &input, int64_t spatial, bool &extends) {
   PoolWindow w;
   w.window = call.integers("kernel_size", spatial);
@@ -99,7 +100,8 @@ static Results importAvgPool(Call &call, int64_t spatial) {
   return {createPool(call.e, kind, input, call.resultSizes(), *w)};
 }
 
-//===--- adaptive ----------------------------------------------------------------------------------------------------===//
+//===--- adaptive
+//----------------------------------------------------------------------------------------------------===//
 
 static Tensor reduceSpatial(Call &call, const Tensor &input, int64_t spatial, PoolKind kind) {
   Emitter &e = call.e;
@@ -114,7 +116,8 @@ static Tensor reduceSpatial(Call &call, const Tensor &input, int64_t spatial, Po
   }
   Tensor sum = e.sum(input, dims, compute);
   Size count = e.product(SizesRef(input.sizes).take_back(spatial));
-  Scalar divisor = staticSize(count) ? Scalar::of(*staticSize(count)) : Scalar{ScalarType::Int64, 0, 0, cast<Value>(count)};
+  Scalar divisor =
+      staticSize(count) ? Scalar::of(*staticSize(count)) : Scalar{ScalarType::Int64, 0, 0, cast<Value>(count)};
   Tensor mean = e.pointwise(sum, sum.sizes, dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
     Value value = Math(b, loc, compute).div(args[0], divisor.materialize(b, loc, compute));
     return castScalar(b, loc, value, compute, dtype);

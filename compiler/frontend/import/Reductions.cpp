@@ -13,7 +13,8 @@
 using namespace mlir;
 using namespace tenon::aten;
 
-//===--- parts -------------------------------------------------------------------------------------------------------===//
+//===--- parts
+//-------------------------------------------------------------------------------------------------------===//
 
 // The dimensions a node reduces: none given means all of them.
 static SmallVector<int64_t> reducedDims(Call &call, int64_t rank) {
@@ -52,14 +53,16 @@ static Scalar asScalar(Size size) {
 }
 
 // Element-wise `body` on one tensor of dtype `compute`, converted to `result`.
-static Tensor apply(Emitter &e, const Tensor &tensor, ScalarType result, llvm::function_ref<Value(Math &, Value)> body) {
+static Tensor apply(Emitter &e, const Tensor &tensor, ScalarType result,
+                    llvm::function_ref<Value(Math &, Value)> body) {
   return e.pointwise(tensor, tensor.sizes, result, [&](OpBuilder &b, Location loc, ValueRange args) {
     Math m(b, loc, tensor.dtype);
     return castScalar(b, loc, body(m, args[0]), tensor.dtype, result);
   });
 }
 
-//===--- sums --------------------------------------------------------------------------------------------------------===//
+//===--- sums
+//--------------------------------------------------------------------------------------------------------===//
 
 static Results importSum(Call &call) {
   Tensor self = call.tensor("self");
@@ -75,7 +78,8 @@ static Results importMean(Call &call) {
   ScalarType result = call.resultDtype();
   Tensor sum = call.e.sum(self, dims, computeType(result));
   Scalar count = asScalar(countOf(call.e, self, dims));
-  Tensor mean = apply(call.e, sum, result, [&](Math &m, Value v) { return m.div(v, count.materialize(m.b, m.loc, m.dtype)); });
+  Tensor mean =
+      apply(call.e, sum, result, [&](Math &m, Value v) { return m.div(v, count.materialize(m.b, m.loc, m.dtype)); });
   return {withKeptDims(call, mean, self, dims)};
 }
 
@@ -83,10 +87,9 @@ static Results importProd(Call &call) {
   Tensor self = call.tensor("self");
   SmallVector<int64_t> dims = reducedDims(call, self.rank());
   ScalarType result = call.resultDtype(), compute = computeType(result);
-  Tensor product = call.e.reduce(self, dims, compute, Scalar::of(int64_t{1}),
-                                 [&](OpBuilder &b, Location loc, Value acc, Value next) {
-                                   return Math(b, loc, compute).mul(acc, next);
-                                 });
+  Tensor product = call.e.reduce(
+      self, dims, compute, Scalar::of(int64_t{1}),
+      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, compute).mul(acc, next); });
   return {withKeptDims(call, call.e.cast(product, result), self, dims)};
 }
 
@@ -146,20 +149,21 @@ static Results importVectorNorm(Call &call, StringRef orderName) {
         Math m(b, loc, compute);
         return isMax ? m.max(acc, next) : m.add(acc, next);
       });
-  Tensor norm = apply(e, reduced, result, [&](Math &m, Value v) {
-    return order == 2 ? Value(math::SqrtOp::create(m.b, m.loc, v)) : v;
-  });
+  Tensor norm = apply(e, reduced, result,
+                      [&](Math &m, Value v) { return order == 2 ? Value(math::SqrtOp::create(m.b, m.loc, v)) : v; });
   return {withKeptDims(call, norm, self, dims)};
 }
 
-//===--- extremes ----------------------------------------------------------------------------------------------------===//
+//===--- extremes
+//----------------------------------------------------------------------------------------------------===//
 
 static Tensor reduceExtreme(Call &call, const Tensor &self, ArrayRef<int64_t> dims, bool isMax) {
   ScalarType dtype = self.dtype;
-  return call.e.reduce(self, dims, dtype, extreme(dtype, !isMax), [&](OpBuilder &b, Location loc, Value acc, Value next) {
-    Math m(b, loc, dtype);
-    return isMax ? m.max(acc, next) : m.min(acc, next);
-  });
+  return call.e.reduce(self, dims, dtype, extreme(dtype, !isMax),
+                       [&](OpBuilder &b, Location loc, Value acc, Value next) {
+                         Math m(b, loc, dtype);
+                         return isMax ? m.max(acc, next) : m.min(acc, next);
+                       });
 }
 
 static Results importExtreme(Call &call, bool isMax) {
@@ -168,7 +172,8 @@ static Results importExtreme(Call &call, bool isMax) {
   return {withKeptDims(call, reduceExtreme(call, self, dims, isMax), self, dims)};
 }
 
-// The first position of the extreme along `dim`: the least position whose element equals it (or is NaN where it is NaN).
+// The first position of the extreme along `dim`: the least position whose element equals it (or is NaN where it is
+// NaN).
 static Tensor extremePosition(Call &call, const Tensor &self, const Tensor &value, int64_t dim) {
   Emitter &e = call.e;
   SmallVector<int64_t> outer;
@@ -187,7 +192,9 @@ static Tensor extremePosition(Call &call, const Tensor &self, const Tensor &valu
         Value position = castScalar(b, loc, linalg::IndexOp::create(b, loc, dim), ScalarType::Int64, ScalarType::Int64);
         return m.select(found, position, scalarConstant(b, loc, ScalarType::Int64, none));
       },
-      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, ScalarType::Int64).min(acc, next); });
+      [&](OpBuilder &b, Location loc, Value acc, Value next) {
+        return Math(b, loc, ScalarType::Int64).min(acc, next);
+      });
 }
 
 // max(dim) and min(dim): values and positions.
@@ -214,23 +221,25 @@ static Results importArgExtreme(Call &call, bool isMax) {
   return {keepsDims(call) ? call.e.reshape(position, call.resultSizes()) : position};
 }
 
-//===--- truth values ------------------------------------------------------------------------------------------------===//
+//===--- truth values
+//------------------------------------------------------------------------------------------------===//
 
 static Results importTruth(Call &call, bool isAll) {
   Tensor self = call.tensor("self");
   SmallVector<int64_t> dims = reducedDims(call, self.rank());
-  Tensor truth = call.e.reduce(self, dims, ScalarType::Bool, Scalar::of(isAll),
-                               [&](OpBuilder &b, Location loc, Value acc, Value next) -> Value {
-                                 return isAll ? Value(arith::AndIOp::create(b, loc, acc, next))
-                                              : Value(arith::OrIOp::create(b, loc, acc, next));
-                               });
+  Tensor truth = call.e.reduce(
+      self, dims, ScalarType::Bool, Scalar::of(isAll), [&](OpBuilder &b, Location loc, Value acc, Value next) -> Value {
+        return isAll ? Value(arith::AndIOp::create(b, loc, acc, next)) : Value(arith::OrIOp::create(b, loc, acc, next));
+      });
   return {withKeptDims(call, call.e.cast(truth, call.resultDtype()), self, dims)};
 }
 
-//===--- scans -------------------------------------------------------------------------------------------------------===//
+//===--- scans
+//-------------------------------------------------------------------------------------------------------===//
 
-// No scan exists among structured ops: the prefix sum is a sum over j of x[j] where j <= i, n^2 additions in the order of ATen's,
-// in its accumulation type (float64 for floats). Good for the index arithmetic of attention masks, slow for long axes.
+// No scan exists among structured ops: the prefix sum is a sum over j of x[j] where j <= i, n^2 additions in the order
+// of ATen's, in its accumulation type (float64 for floats). Good for the index arithmetic of attention masks, slow for
+// long axes.
 static Results importCumsum(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self");
@@ -249,7 +258,8 @@ static Results importCumsum(Call &call) {
         Value i = linalg::IndexOp::create(b, loc, dim), j = linalg::IndexOp::create(b, loc, last);
         Value isBefore = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, j, i);
         Value element = castScalar(b, loc, args[0], self.dtype, compute);
-        return arith::SelectOp::create(b, loc, isBefore, element, scalarConstant(b, loc, compute, int64_t{0})).getResult();
+        return arith::SelectOp::create(b, loc, isBefore, element, scalarConstant(b, loc, compute, int64_t{0}))
+            .getResult();
       },
       [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, compute).add(acc, next); });
   return {e.cast(sums, result)};

@@ -18,8 +18,7 @@ static DictionaryAttr describeTensor(Builder &b, const std::string &name, const 
   SmallVector<Attribute> dims;
   if (meta)
     for (const SymInt &size : meta->sizes)
-      dims.push_back(
-          b.getStringAttr(size.isStatic() ? std::to_string(size.staticValue()) : size.expr().toString()));
+      dims.push_back(b.getStringAttr(size.isStatic() ? std::to_string(size.staticValue()) : size.expr().toString()));
   return b.getDictionaryAttr({
       b.getNamedAttr("name", b.getStringAttr(name)),
       b.getNamedAttr("dtype", b.getStringAttr(scalarTypeName(meta ? meta->dtype : ScalarType::Int64))),
@@ -49,7 +48,8 @@ static ArrayAttr describeSymbols(Builder &b, const std::map<std::string, Range> 
   return b.getArrayAttr(symbols);
 }
 
-//===--- pytrees -----------------------------------------------------------------------------------------------------===//
+//===--- pytrees
+//-----------------------------------------------------------------------------------------------------===//
 
 // A constant leaf; null for None and for what JSON has no value for.
 static llvm::json::Value constantValue(const Argument &arg) {

@@ -32,7 +32,9 @@ bool Symbols::dependsOnEntryOnly(const SymExpr &expr) const {
   return llvm::all_of(expr.operands, [&](const SymExpr &operand) { return dependsOnEntryOnly(operand); });
 }
 
-static Size asSize(Emitter &e, const Scalar &scalar) { return scalar.value ? Size(scalar.value) : e.size(scalar.integer); }
+static Size asSize(Emitter &e, const Scalar &scalar) {
+  return scalar.value ? Size(scalar.value) : e.size(scalar.integer);
+}
 
 static Scalar fromSize(Size size) {
   if (std::optional<int64_t> number = staticSize(size))
@@ -89,8 +91,8 @@ Scalar Symbols::evaluate(Emitter &e, const SymExpr &expr) {
   llvm_unreachable("all kinds are handled");
 }
 
-// A product may hold a rational factor or a negative power: numerators and denominators are multiplied apart, and sympy only
-// writes divisions that are exact.
+// A product may hold a rational factor or a negative power: numerators and denominators are multiplied apart, and sympy
+// only writes divisions that are exact.
 Scalar Symbols::product(Emitter &e, const SymExpr &expr) {
   Size numerator = e.size(1), denominator = e.size(1);
   for (const SymExpr &factor : expr.operands) {
@@ -116,8 +118,9 @@ static Scalar runtimeFloat(Value value) { return {ScalarType::Float64, 0, 0, val
 static std::optional<arith::CmpIPredicate> comparison(StringRef name) {
   using P = arith::CmpIPredicate;
   static const std::pair<StringRef, P> table[] = {
-      {"Equality", P::eq},  {"Eq", P::eq}, {"Unequality", P::ne},    {"Ne", P::ne}, {"StrictLessThan", P::slt},
-      {"LessThan", P::sle}, {"Lt", P::slt}, {"StrictGreaterThan", P::sgt}, {"GreaterThan", P::sge}};
+      {"Equality", P::eq},        {"Eq", P::eq},        {"Unequality", P::ne}, {"Ne", P::ne},
+      {"StrictLessThan", P::slt}, {"LessThan", P::sle}, {"Lt", P::slt},        {"StrictGreaterThan", P::sgt},
+      {"GreaterThan", P::sge}};
   for (auto [key, predicate] : table)
     if (key == name)
       return predicate;
@@ -177,11 +180,10 @@ Scalar Symbols::evaluateCall(Emitter &e, const SymExpr &expr) {
     return runtimeBool(result);
   }
   if (name == "Not")
-    return runtimeBool(arith::XOrIOp::create(e.b, e.loc, boolean(0),
-                                             scalarConstant(e.b, e.loc, ScalarType::Bool, int64_t{1})));
+    return runtimeBool(
+        arith::XOrIOp::create(e.b, e.loc, boolean(0), scalarConstant(e.b, e.loc, ScalarType::Bool, int64_t{1})));
   if ((name == "Where" || name == "ITE") && args.size() == 3)
-    return fromSize(
-        arith::SelectOp::create(e.b, e.loc, boolean(0), e.index(size(1)), e.index(size(2))).getResult());
+    return fromSize(arith::SelectOp::create(e.b, e.loc, boolean(0), e.index(size(1)), e.index(size(2))).getResult());
   if (name == "Add")
     return fold([&](Size x, Size y) { return e.add(x, y); });
   if (name == "Max")

@@ -14,8 +14,8 @@
 
 namespace tenon::aten {
 
-/// Evaluates symbolic expressions. What depends on the inputs' sizes only is computed once, at the entry of @main; what depends
-/// on a value the run computes (an unbacked symbol) where it is used.
+/// Evaluates symbolic expressions. What depends on the inputs' sizes only is computed once, at the entry of @main; what
+/// depends on a value the run computes (an unbacked symbol) where it is used.
 class Symbols {
 public:
   explicit Symbols(mlir::MLIRContext *context) : entryBuilder(context) {}

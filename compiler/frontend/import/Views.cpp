@@ -18,7 +18,8 @@ static Results importExpand(Call &call) {
   return {SizesRef(call.tensor("self").sizes) == SizesRef(sizes) ? View::identity() : View::broadcast(sizes)};
 }
 
-//===--- permutations ------------------------------------------------------------------------------------------------===//
+//===--- permutations
+//------------------------------------------------------------------------------------------------===//
 
 static SmallVector<int64_t> identityOrder(int64_t rank) { return llvm::to_vector(llvm::seq<int64_t>(0, rank)); }
 
@@ -69,7 +70,8 @@ static Results importMovedim(Call &call) {
   return {View::permute(order)};
 }
 
-//===--- slices ------------------------------------------------------------------------------------------------------===//
+//===--- slices
+//------------------------------------------------------------------------------------------------------===//
 
 // A Python index counted from the end where it is negative.
 static Size wrapIndex(Emitter &e, Size index, Size size) {

@@ -1,0 +1,245 @@
+//===- GuardCode.cpp - relations between sizes that tracing found -------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+//
+// A guard is a Python expression over L['x'].size()[0]: it becomes a symbolic expression over the input's dimensions,
+// and a tenon.guard of its value. One that lies outside this grammar is a warning:
+//
+//   or := and {'or' and}   and := not {'and' not}   not := 'not' not | sum [('=='|'!='|'<'|'<='|'>'|'>=') sum]
+//   sum := product {('+'|'-') product}   product := unary {('*'|'//'|'%') unary}   unary := '-' unary | power
+//   power := atom ['**' unary]   atom := INT | '(' or ')' | torch.sym_max(…) | torch.sym_min(…) | L['name'] path
+//   '.size()[' INT ']'
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/frontend/import/Importer.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/JSON.h"
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::aten;
+using namespace tenon::frontend;
+
+namespace {
+
+SymExpr call(std::string name, std::vector<SymExpr> operands) {
+  SymExpr expr;
+  expr.kind = SymExpr::Kind::Call;
+  expr.name = std::move(name);
+  expr.operands = std::move(operands);
+  return expr;
+}
+
+SymExpr integer(int64_t value) {
+  SymExpr expr;
+  expr.integer = value;
+  return expr;
+}
+
+class GuardParser {
+public:
+  GuardParser(const ExportedProgram &program, StringRef text) : program(program), rest(text) {}
+
+  /// The expression; null where the text is outside the grammar.
+  std::optional<SymExpr> parse() {
+    SymExpr expr = parseOr();
+    return failed || !rest.trim().empty() ? std::nullopt : std::optional(std::move(expr));
+  }
+
+private:
+  bool accept(StringRef token) {
+    rest = rest.ltrim();
+    return rest.consume_front(token);
+  }
+  SymExpr fail() {
+    failed = true;
+    return {};
+  }
+
+  SymExpr parseOr() {
+    SymExpr left = parseAnd();
+    while (!failed && accept("or "))
+      left = call("Or", {left, parseAnd()});
+    return left;
+  }
+  SymExpr parseAnd() {
+    SymExpr left = parseNot();
+    while (!failed && accept("and "))
+      left = call("And", {left, parseNot()});
+    return left;
+  }
+  SymExpr parseNot() {
+    if (++depth > maxDepth)
+      return fail();
+    SymExpr result = accept("not ") ? call("Not", {parseNot()}) : parseComparison();
+    --depth;
+    return result;
+  }
+  SymExpr parseComparison() {
+    static const std::pair<StringRef, const char *> operators[] = {{"==", "Equality"},      {"!=", "Unequality"},
+                                                                   {"<=", "LessThan"},      {">=", "GreaterThan"},
+                                                                   {"<", "StrictLessThan"}, {">", "StrictGreaterThan"}};
+    SymExpr left = parseSum();
+    for (auto [token, name] : operators)
+      if (!failed && accept(token))
+        return call(name, {left, parseSum()});
+    return left;
+  }
+  SymExpr parseSum() {
+    SymExpr left = parseProduct();
+    while (!failed) {
+      if (accept("+"))
+        left = call("Add", {left, parseProduct()});
+      else if (accept("-"))
+        left = call("Add", {left, call("Mul", {integer(-1), parseProduct()})});
+      else
+        break;
+    }
+    return left;
+  }
+  SymExpr parseProduct() {
+    SymExpr left = parseUnary();
+    while (!failed) {
+      if (accept("//"))
+        left = call("FloorDiv", {left, parseUnary()});
+      else if (accept("%"))
+        left = call("PythonMod", {left, parseUnary()});
+      else if (accept("*"))
+        left = call("Mul", {left, parseUnary()});
+      else
+        break;
+    }
+    return left;
+  }
+  SymExpr parseUnary() {
+    if (++depth > maxDepth)
+      return fail();
+    SymExpr result = accept("-") ? call("Mul", {integer(-1), parseUnary()}) : parsePower();
+    --depth;
+    return result;
+  }
+  SymExpr parsePower() {
+    SymExpr base = parseAtom();
+    return !failed && accept("**") ? call("Pow", {base, parseUnary()}) : base;
+  }
+  SymExpr parseAtom() {
+    int64_t number = 0;
+    rest = rest.ltrim();
+    if (!rest.empty() && llvm::isDigit(rest.front()))
+      return rest.consumeInteger(10, number) ? fail() : integer(number);
+    if (accept("("))
+      return closed(parseOr());
+    for (auto [token, name] : {std::pair("torch.sym_max(", "Max"), std::pair("torch.sym_min(", "Min")})
+      if (accept(token)) {
+        std::vector<SymExpr> operands{parseOr()};
+        while (!failed && accept(","))
+          operands.push_back(parseOr());
+        return closed(call(name, std::move(operands)));
+      }
+    return accept("L['") ? parseInput() : fail();
+  }
+  SymExpr closed(SymExpr expr) { return failed || accept(")") ? expr : fail(); }
+
+  // What follows L[': the name of an argument, a path into its nesting, and a dimension.
+  SymExpr parseInput() {
+    auto [name, after] = rest.split("']");
+    rest = after;
+    auto found = llvm::find(program.forwardArgNames, name);
+    if (found == program.forwardArgNames.end() || !program.inSpec || program.inSpec->children.size() != 2)
+      return fail();
+    size_t number = found - program.forwardArgNames.begin(), leaf = 0;
+    const TreeSpec *tree = nullptr;
+    for (const TreeSpec &group : program.inSpec->children)
+      for (const TreeSpec &argument : group.children) {
+        if (number-- == 0)
+          tree = &argument;
+        if (!tree)
+          leaf += countLeaves(argument);
+      }
+    while (tree && !tree->isLeaf() && rest.consume_front("["))
+      tree = descend(*tree, leaf);
+    return tree && tree->isLeaf() ? parseSize(leaf) : fail();
+  }
+
+  // Child of `tree` that an index or a quoted key names; adds the leaves before it to `leaf`.
+  const TreeSpec *descend(const TreeSpec &tree, size_t &leaf) {
+    size_t child = 0;
+    if (rest.consume_front("'")) {
+      auto [key, after] = rest.split("']");
+      rest = after;
+      auto context = llvm::json::parse(tree.context);
+      if (!context) {
+        llvm::consumeError(context.takeError());
+        return nullptr;
+      }
+      auto *keys = context->getAsArray();
+      for (child = 0; keys && child < keys->size(); ++child)
+        if ((*keys)[child].getAsString() == key)
+          break;
+    } else if (rest.consumeInteger(10, child) || !rest.consume_front("]")) {
+      return nullptr;
+    }
+    if (child >= tree.children.size())
+      return nullptr;
+    for (size_t i = 0; i < child; ++i)
+      leaf += countLeaves(tree.children[i]);
+    return &tree.children[child];
+  }
+
+  static size_t countLeaves(const TreeSpec &tree) {
+    size_t count = tree.isLeaf();
+    for (const TreeSpec &child : tree.children)
+      count += countLeaves(child);
+    return count;
+  }
+
+  SymExpr parseSize(size_t leaf) {
+    const Argument *input = nullptr;
+    for (auto [i, spec] : llvm::enumerate(program.inputSpecs))
+      if ((spec.kind == InputSpec::Kind::UserInput || spec.kind == InputSpec::Kind::ConstantInput) && leaf-- == 0)
+        input = spec.kind == InputSpec::Kind::UserInput ? &program.graph.inputs[i] : nullptr;
+    if (!input)
+      return fail();
+    if (auto *number = input->getIf<SymIntArg>(); number && number->isName()) {
+      auto entry = program.graph.symIntValues.find(number->name());
+      return entry == program.graph.symIntValues.end() ? fail() : expressionOf(entry->second);
+    }
+    auto *ref = input->getIf<TensorRef>();
+    size_t dim = 0;
+    if (!ref || !rest.consume_front(".size()[") || rest.consumeInteger(10, dim) || !rest.consume_front("]"))
+      return fail();
+    auto meta = program.graph.tensorValues.find(ref->name);
+    if (meta == program.graph.tensorValues.end() || dim >= meta->second.sizes.size())
+      return fail();
+    return expressionOf(meta->second.sizes[dim]);
+  }
+
+  static SymExpr expressionOf(const SymInt &size) {
+    return size.isStatic() ? integer(size.staticValue()) : size.expr();
+  }
+
+  static constexpr int maxDepth = 200;
+  const ExportedProgram &program;
+  StringRef rest;
+  bool failed = false;
+  int depth = 0;
+};
+
+} // namespace
+
+void Importer::guardCode() {
+  for (const std::string &text : program.guardsCode) {
+    std::optional<SymExpr> expr = GuardParser(program, text).parse();
+    if (!expr || !symbols.allDefined(*expr)) {
+      emitWarning(main.getLoc()) << "guard '" << text << "' of the export is outside what can be checked; it is not";
+      continue;
+    }
+    Emitter e(symbols.entry(), main.getLoc());
+    Value holds = symbols.scalar(e, *expr).materialize(e.b, e.loc, ScalarType::Bool);
+    guard(e, holds, "sizes of the inputs break '" + text + "', which the exported program relies on", {});
+  }
+}
