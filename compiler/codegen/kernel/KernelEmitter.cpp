@@ -172,8 +172,9 @@ Values KernelEmitter::walkVectors(const VectorRange &range, Carried carried, fun
 
   Value one = values.vectorStep(), position = range.lower;
   Value span = sub(range.upper, range.lower);
+  // Steps are powers of two: so are lanes, unrolling, and the vector lengths that kernels run at.
   auto endOf = [&](Value step) {
-    Value rest = values.here().createOrFold<arith::RemUIOp>(loc, span, step);
+    Value rest = values.here().createOrFold<arith::AndIOp>(loc, span, sub(step, values.index(1)));
     return add(range.lower, sub(span, rest));
   };
   Values current = std::move(carried.values);

@@ -167,8 +167,9 @@ struct LowerKernelsToLLVMPass : tenon::impl::LowerKernelsToLLVMBase<LowerKernels
     index::populateIndexToLLVMConversionPatterns(converter, patterns);
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
     populateFuncToLLVMConversionPatterns(converter, patterns);
-    populateMathToLLVMConversionPatterns(converter, patterns);
-    populateMathToLibmConversionPatterns(patterns);
+    // Instructions first: libm would take fma, too, and vectors of it lane by lane.
+    populateMathToLLVMConversionPatterns(converter, patterns, /*approximateLog1P=*/false, /*benefit=*/2);
+    populateMathToLibmConversionPatterns(patterns, /*benefit=*/1);
     vector::populateVectorStepLoweringPatterns(patterns);
     populateVectorToLLVMConversionPatterns(converter, patterns);
 
