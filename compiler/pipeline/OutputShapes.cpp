@@ -1,0 +1,169 @@
+//===- OutputShapes.cpp - sizes of the outputs as a function of the inputs ------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+//
+// Ops are in destination-passing style and views carry their sizes, so a result's size is found by walking from it to
+// tensor.empty and the arguments. What is found is copied into a function of its own before other stages change @main.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/pipeline/OutputShapes.h"
+
+#include "compiler/codegen/wrapper/EmitWrapper.h"
+#include "compiler/ir/TenonDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace tenon {
+
+namespace {
+/// Rebuilds sizes of @main's values in another function.
+class SizeBuilder {
+public:
+  SizeBuilder(func::FuncOp main, func::FuncOp shapes) : builder(shapes.getBody()) {
+    for (auto [from, to] : llvm::zip_equal(main.getArguments(), shapes.getArguments()))
+      mapping.map(from, to);
+  }
+
+  /// The size of dimension `dim` of `tensor`; null where it depends on computed values.
+  Value size(Value tensor, int64_t dim);
+  OpBuilder builder;
+
+private:
+  Value sizeOfResult(Operation *op, Value tensor, int64_t dim);
+  Value dynamicOperand(ValueRange sizes, Value tensor, int64_t dim);
+  Value scalar(Value value);
+  Value readElement(tensor::ExtractOp op);
+  Value constant(int64_t value) { return arith::ConstantIndexOp::create(builder, builder.getUnknownLoc(), value); }
+
+  IRMapping mapping;
+};
+} // namespace
+
+Value SizeBuilder::size(Value tensor, int64_t dim) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (!type.isDynamicDim(dim))
+    return constant(type.getDimSize(dim));
+  if (Value argument = mapping.lookupOrNull(tensor))
+    return memref::DimOp::create(builder, builder.getUnknownLoc(), argument, dim);
+  Operation *op = tensor.getDefiningOp();
+  return op ? sizeOfResult(op, tensor, dim) : Value();
+}
+
+// Of ops that list a size per dynamic dimension of their result.
+Value SizeBuilder::dynamicOperand(ValueRange sizes, Value tensor, int64_t dim) {
+  auto shape = cast<RankedTensorType>(tensor.getType()).getShape();
+  return scalar(sizes[llvm::count_if(shape.take_front(dim), ShapedType::isDynamic)]);
+}
+
+// The operand dimension that dimension `dim` of a slice is.
+static int64_t sourceDim(tensor::ExtractSliceOp op, int64_t dim) {
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  int64_t source = 0;
+  while (dropped.test(source) || dim-- > 0)
+    ++source;
+  return source;
+}
+
+Value SizeBuilder::sizeOfResult(Operation *op, Value tensor, int64_t dim) {
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([&](tensor::EmptyOp op) { return dynamicOperand(op.getDynamicSizes(), tensor, dim); })
+      .Case<ReshapeOp, BroadcastOp>([&](auto op) { return dynamicOperand(op.getSizes(), tensor, dim); })
+      .Case([&](PermuteOp op) { return size(op.getSource(), op.getOrder()[dim]); })
+      .Case([&](tensor::CastOp op) { return size(op.getSource(), dim); })
+      .Case([&](tensor::InsertSliceOp op) { return size(op.getDest(), dim); })
+      .Case([&](tensor::ExtractSliceOp op) {
+        return scalar(dyn_cast<Value>(op.getMixedSizes()[sourceDim(op, dim)]));
+      })
+      .Case([&](DestinationStyleOpInterface op) {
+        return size(op.getTiedOpOperand(cast<OpResult>(tensor))->get(), dim);
+      })
+      .Case([&](scf::ForOp op) { return size(op.getInits()[cast<OpResult>(tensor).getResultNumber()], dim); })
+      .Default([](Operation *) { return Value(); });
+}
+
+// An element of an input: a dynamic integer input is a tensor of rank 0.
+Value SizeBuilder::readElement(tensor::ExtractOp op) {
+  Value memory = mapping.lookupOrNull(op.getTensor());
+  if (!memory || !op.getIndices().empty())
+    return Value();
+  return memref::LoadOp::create(builder, op.getLoc(), memory, ValueRange());
+}
+
+Value SizeBuilder::scalar(Value value) {
+  if (!value)
+    return Value();
+  if (Value known = mapping.lookupOrNull(value))
+    return known;
+  Operation *op = value.getDefiningOp();
+  Value result;
+  if (auto dim = llvm::dyn_cast_or_null<tensor::DimOp>(op)) {
+    if (std::optional<int64_t> index = dim.getConstantIndex())
+      result = size(dim.getSource(), *index);
+  } else if (auto extract = llvm::dyn_cast_or_null<tensor::ExtractOp>(op)) {
+    result = readElement(extract);
+  } else if (op && isa<arith::ArithDialect>(op->getDialect())) {
+    for (Value operand : op->getOperands())
+      if (!scalar(operand))
+        return Value();
+    result = builder.clone(*op, mapping)->getResult(0);
+  }
+  if (result)
+    mapping.map(value, result);
+  return result;
+}
+
+static MemRefType asMemRef(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  return MemRefType::get(tensor.getShape(), tensor.getElementType());
+}
+
+// @output_shapes without a body's ops: memref arguments with @main's names.
+static func::FuncOp createFunction(func::FuncOp main, size_t numSizes) {
+  Builder builder(main.getContext());
+  auto types = llvm::map_to_vector(main.getArgumentTypes(), [](Type type) -> Type { return asMemRef(type); });
+  SmallVector<Type> results(numSizes, builder.getIndexType());
+  auto shapes = func::FuncOp::create(main.getLoc(), outputShapesFunctionName, builder.getFunctionType(types, results));
+  shapes.addEntryBlock();
+  SmallVector<DictionaryAttr> attributes;
+  main.getAllArgAttrs(attributes);
+  if (!attributes.empty())
+    shapes.setAllArgAttrs(attributes);
+  return shapes;
+}
+
+FailureOr<OwningOpRef<func::FuncOp>> deriveOutputShapes(ModuleOp module) {
+  auto main = module.lookupSymbol<func::FuncOp>(mainFunctionName);
+  if (!main)
+    return module.emitError("the module has no function @main");
+  SmallVector<std::pair<Value, int64_t>> dynamic; // output and dimension
+  for (Value output : main.front().getTerminator()->getOperands())
+    for (auto [dim, size] : llvm::enumerate(cast<RankedTensorType>(output.getType()).getShape()))
+      if (ShapedType::isDynamic(size))
+        dynamic.emplace_back(output, dim);
+  if (dynamic.empty())
+    return OwningOpRef<func::FuncOp>();
+  OwningOpRef<func::FuncOp> shapes(createFunction(main, dynamic.size()));
+  SizeBuilder sizes(main, *shapes);
+  SmallVector<Value> results;
+  for (auto [output, dim] : dynamic) {
+    results.push_back(sizes.size(output, dim));
+    if (!results.back())
+      return emitError(output.getLoc(), "the size of dimension ")
+             << dim << " of an output depends on values that are computed while the model runs";
+  }
+  func::ReturnOp::create(sizes.builder, main.getLoc(), results);
+  return shapes;
+}
+
+} // namespace tenon

@@ -1,0 +1,131 @@
+//===- Pipeline.cpp - from model.pt2 to model.so --------------------------------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+//
+// The table of contents: stages in order, and in each one line per pass with the reason why it runs there. What holds after
+// each stage is in compiler/README.md.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/pipeline/Pipeline.h"
+
+#include "compiler/codegen/kernel/KernelPasses.h"
+#include "compiler/passes/Passes.h"
+#include "compiler/pipeline/Compilation.h"
+#include "compiler/pipeline/Stages.h"
+
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace tenon {
+
+//===--- passes ------------------------------------------------------------------------------------------------------===//
+
+static void addNormalizePasses(OpPassManager &passes) {
+  passes.addNestedPass<func::FuncOp>(createCanonicalizerPass()); // the importer writes what ATen says, redundancies included
+  passes.addPass(createCSEPass());                               // exporters repeat casts, masks and size arithmetic
+  passes.addNestedPass<func::FuncOp>(createRecognizeActivations()); // formulas are whole only before anything is fused
+  passes.addNestedPass<func::FuncOp>(createFoldBatchNorm()); // before hoisting: what it makes depends on constants only
+  passes.addNestedPass<func::FuncOp>(createFoldViewsIntoGenerics()); // views inside pointwise work are index maps
+}
+
+static void addFusePasses(OpPassManager &passes) {
+  passes.addPass(createHoistConstants());                    // first: constant work must not be fused into the rest
+  passes.addNestedPass<func::FuncOp>(createFuseEpilogues()); // before kernels form: an epilogue is free, a kernel is not
+  passes.addNestedPass<func::FuncOp>(createCanonicalizerPass()); // what fusion left without users
+  passes.addPass(createFormKernels());                       // everything that is still linalg
+}
+
+static void addBufferPasses(OpPassManager &passes) {
+  passes.addNestedPass<func::FuncOp>(createAssignLayouts()); // needs values; strides need its choice
+  passes.addPass(createBufferize());                         // from here on values are memory
+  passes.addNestedPass<func::FuncOp>(createCanonicalizerPass()); // views of views; sizes that became constants
+  passes.addPass(createLowerAffinePass());                   // index arithmetic that folders wrote as maps
+  passes.addNestedPass<func::FuncOp>(createPlanMemory());    // last: every buffer and its uses are known
+}
+
+static void addKernelPasses(OpPassManager &passes, const Target &target) {
+  VectorizeKernelsOptions vectors;
+  vectors.vectorBits = target.vectorBits;
+  vectors.scalable = target.scalableVectors;
+  passes.addPass(createVectorizeKernels(vectors));         // loops become explicit vector code
+  passes.addNestedPass<func::FuncOp>(createExpandMath());  // formulas in vector form, before LLVM would make calls of them
+  passes.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  passes.addPass(createCSEPass());                         // addresses and formulas share parts
+}
+
+static void addLoweringPasses(OpPassManager &passes, const Target &target) {
+  buildKernelLoweringPipeline(passes, target.scalableVectors);
+}
+
+//===--- stages ------------------------------------------------------------------------------------------------------===//
+
+static llvm::Error normalize(Compilation &compilation) {
+  return compilation.runPasses("normalize", *compilation.module, addNormalizePasses);
+}
+
+static llvm::Error fuse(Compilation &compilation) {
+  return compilation.runPasses("fuse", *compilation.module, addFusePasses);
+}
+
+static llvm::Error buffers(Compilation &compilation) {
+  return compilation.runPasses("buffers", *compilation.module, addBufferPasses);
+}
+
+static llvm::Error kernels(Compilation &compilation) {
+  const Target &target = compilation.target;
+  if (llvm::Error error = compilation.runPasses("kernels", *compilation.module,
+                                                [&](OpPassManager &passes) { addKernelPasses(passes, target); }))
+    return error;
+  extractKernels(compilation);
+  return compilation.runPasses("kernels", *compilation.kernels,
+                               [&](OpPassManager &passes) { addLoweringPasses(passes, target); });
+}
+
+namespace {
+struct Stage {
+  llvm::StringLiteral name;
+  llvm::Error (*run)(Compilation &);
+};
+} // namespace
+
+static constexpr Stage stages[] = {
+    {"import", importModel},      {"normalize", normalize},   {"fuse", fuse}, {"buffers", buffers}, {"kernels", kernels},
+    {"wrapper", emitWrapperText}, {"link", linkSharedObject},
+};
+
+// The stages that an output other than the shared object needs.
+static size_t numStages(EmitStage emit) {
+  switch (emit) {
+  case EmitStage::Mlir:
+  case EmitStage::Llvm:
+  case EmitStage::Assembly:
+    return 5;
+  case EmitStage::Cpp:
+    return 6;
+  case EmitStage::SharedObject:
+    return 7;
+  }
+  llvm_unreachable("all kinds are listed");
+}
+
+llvm::Error compileModel(llvm::StringRef path, llvm::StringRef output, const CompileOptions &options,
+                         ProgressSink &progress) {
+  Compilation compilation(path, output, options, progress);
+  if (llvm::Error error = prepare(compilation))
+    return error;
+  for (const Stage &stage : llvm::ArrayRef(stages).take_front(numStages(options.emit))) {
+    progress.stageBegins(stage.name, compilation.stageNumber++, numStages(options.emit));
+    if (llvm::Error error = stage.run(compilation))
+      return error;
+    if (llvm::Error error = saveStage(compilation, stage.name))
+      return error;
+  }
+  return options.emit == EmitStage::SharedObject ? llvm::Error::success() : writeIntermediate(compilation);
+}
+
+} // namespace tenon

@@ -1,0 +1,204 @@
+//===- Stages.cpp - the stages that are no pass pipelines -----------------------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/pipeline/Stages.h"
+
+#include "compiler/codegen/object/EmitObject.h"
+#include "compiler/frontend/import/Import.h"
+#include "compiler/ir/TenonDialect.h"
+#include "compiler/pipeline/OutputShapes.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Threading.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+namespace tenon {
+
+llvm::Error prepare(Compilation &compilation) {
+  auto target = resolveTarget(compilation.options.target, compilation.options.cpu);
+  if (!target)
+    return asCompileError(target.takeError(), FailureKind::BadInput);
+  compilation.target = std::move(*target);
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllExtensions(registry); // conversions to LLVM are promised by extensions
+  registry.insert<TenonDialect>();
+  compilation.context.appendDialectRegistry(registry);
+  return llvm::Error::success();
+}
+
+//===--- import ------------------------------------------------------------------------------------------------------===//
+
+// "3 operations are not supported; …", then a line for each.
+static llvm::Error unsupportedError(const std::string &path, llvm::ArrayRef<UnsupportedOp> ops) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << path << ": " << ops.size() << (ops.size() == 1 ? " operation is" : " operations are")
+         << " not supported; rewrite the lines below, or ask for what is missing";
+  for (const UnsupportedOp &op : ops) {
+    stream << "\n  " << op.target << ": " << op.reason;
+    if (op.count > 1)
+      stream << " (" << op.count << " times)";
+    if (!op.pythonLine.empty())
+      stream << "\n    at " << op.pythonLine;
+  }
+  return compileError(FailureKind::Unsupported, text);
+}
+
+llvm::Error importModel(Compilation &compilation) {
+  auto archive = frontend::Archive::open(compilation.path);
+  if (!archive)
+    return asCompileError(archive.takeError(), FailureKind::BadInput);
+  compilation.archive = std::move(*archive);
+  std::vector<UnsupportedOp> unsupported;
+  compilation.module = importProgram(compilation.context, compilation.archive->program(), {}, unsupported);
+  if (!unsupported.empty())
+    return unsupportedError(compilation.path, unsupported);
+  if (!compilation.module)
+    return compileError(FailureKind::BadInput, compilation.path + ": " + compilation.takeDiagnostics());
+  auto shapes = deriveOutputShapes(*compilation.module);
+  if (failed(shapes))
+    return compileError(FailureKind::Unsupported, compilation.path + ": " + compilation.takeDiagnostics());
+  compilation.outputShapes = std::move(*shapes);
+  return llvm::Error::success();
+}
+
+//===--- kernels -----------------------------------------------------------------------------------------------------===//
+
+void extractKernels(Compilation &compilation) {
+  compilation.kernels = ModuleOp::create(UnknownLoc::get(&compilation.context));
+  OpBuilder builder(compilation.kernels->getBodyRegion());
+  for (func::FuncOp function : compilation.module->getOps<func::FuncOp>())
+    if (function->hasAttr(kernelAttrName)) {
+      builder.clone(*function);
+      ++compilation.numKernels;
+    }
+}
+
+// LLVM's threads split the kernels; few of them are not worth a split.
+static unsigned numObjectParts(int64_t numKernels) {
+  constexpr int64_t kernelsPerPart = 4;
+  int64_t threads = llvm::hardware_concurrency().compute_thread_count();
+  return static_cast<unsigned>(std::clamp<int64_t>(numKernels / kernelsPerPart, 1, threads));
+}
+
+//===--- wrapper -----------------------------------------------------------------------------------------------------===//
+
+static RecordBytes recordsOf(const frontend::ExportedProgram &program) {
+  RecordBytes records;
+  for (auto &[name, payload] : program.payloads)
+    records[payload.record] =
+        llvm::ArrayRef(reinterpret_cast<const uint8_t *>(payload.bytes.data()), payload.bytes.size());
+  return records;
+}
+
+// What the artefact says about how it was compiled.
+static void describeCompilation(const Compilation &compilation, ModelDescription &description) {
+  const CompileOptions &options = compilation.options;
+  const Target &target = compilation.target;
+  if (description.name.empty())
+    description.name = llvm::sys::path::stem(compilation.path).str();
+  description.target = target.arch;
+  description.cpu = target.cpuDescription;
+  description.features = llvm::join(target.features, ",");
+  description.numerics = options.numerics;
+  description.options = "precision " + description.precision + ", numerics " + options.numerics;
+  if (options.threadsHint)
+    description.options += ", threads-hint " + std::to_string(options.threadsHint);
+}
+
+llvm::Error emitWrapperText(Compilation &compilation) {
+  auto weights = planWeights(*compilation.module, recordsOf(compilation.archive->program()));
+  if (!weights)
+    return asCompileError(weights.takeError(), FailureKind::Internal);
+  compilation.weights = std::move(*weights);
+  if (compilation.outputShapes)
+    compilation.module->push_back(compilation.outputShapes.release());
+  auto description = describeModel(*compilation.module);
+  if (failed(description))
+    return compileError(FailureKind::Internal, compilation.takeDiagnostics());
+  describeCompilation(compilation, *description);
+  WeightsDescription places = compilation.weights.description;
+  if (compilation.options.weightsInOwnFile)
+    places.file = weightsFileName(compilation.output);
+  auto wrapper = emitWrapper(*compilation.module, *description, places);
+  if (failed(wrapper))
+    return compileError(FailureKind::Internal, "stage 'wrapper': " + compilation.takeDiagnostics());
+  compilation.parts.wrapperText = std::move(wrapper->text);
+  return llvm::Error::success();
+}
+
+//===--- link --------------------------------------------------------------------------------------------------------===//
+
+llvm::Error linkSharedObject(Compilation &compilation) {
+  auto toolchain = Toolchain::find(compilation.options.tenonDir);
+  if (!toolchain)
+    return asCompileError(toolchain.takeError(), FailureKind::BadInput);
+  compilation.progress.kernelsDone(0, compilation.numKernels);
+  ModelParts &parts = compilation.parts;
+  if (compilation.numKernels > 0) {
+    auto objects = emitObjects(*compilation.kernels, compilation.target, numObjectParts(compilation.numKernels));
+    if (!objects)
+      return compileError(FailureKind::Internal,
+                          llvm::toString(objects.takeError()) + " " + compilation.takeDiagnostics());
+    parts.kernelObjects = std::move(*objects);
+  }
+  compilation.progress.kernelsDone(compilation.numKernels, compilation.numKernels);
+  parts.triple = compilation.target.triple;
+  parts.arch = compilation.target.arch;
+  parts.weights = &compilation.weights;
+  parts.weightsInOwnFile = compilation.options.weightsInOwnFile;
+  return asCompileError(linkModel(*toolchain, parts, compilation.output), FailureKind::Internal);
+}
+
+//===--- intermediate files ------------------------------------------------------------------------------------------===//
+
+llvm::Error saveStage(Compilation &compilation, llvm::StringRef stage) {
+  if (stage == "link")
+    return llvm::Error::success();
+  if (stage == "wrapper")
+    return compilation.save("wrapper.cpp", compilation.parts.wrapperText);
+  return compilation.saveModule(stage);
+}
+
+// The kernels as text of LLVM.
+static llvm::Expected<std::string> kernelText(Compilation &compilation, EmitKind kind) {
+  auto bytes = emitObject(*compilation.kernels, compilation.target, kind);
+  if (!bytes)
+    return compileError(FailureKind::Internal, llvm::toString(bytes.takeError()) + " " + compilation.takeDiagnostics());
+  return std::string(bytes->begin(), bytes->end());
+}
+
+static llvm::Expected<std::string> intermediateText(Compilation &compilation) {
+  switch (compilation.options.emit) {
+  case EmitStage::Llvm:
+    return kernelText(compilation, EmitKind::LLVMIR);
+  case EmitStage::Assembly:
+    return kernelText(compilation, EmitKind::Assembly);
+  case EmitStage::Cpp:
+    return compilation.parts.wrapperText;
+  default:
+    break;
+  }
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  compilation.module->print(stream);
+  return text;
+}
+
+llvm::Error writeIntermediate(Compilation &compilation) {
+  auto text = intermediateText(compilation);
+  if (!text)
+    return text.takeError();
+  return asCompileError(writeFileAtomically(compilation.output, *text), FailureKind::BadInput);
+}
+
+} // namespace tenon
