@@ -122,6 +122,19 @@ Error compileWrapper(const Toolchain &toolchain, const ModelParts &parts, const 
                  directory);
 }
 
+// The shared library `stem` ("libdnnl.so") in `folder`: the development link, or the versioned file where there is none.
+static std::string findLibrary(StringRef folder, StringRef stem) {
+  std::string plain = joined(folder, stem);
+  if (sys::fs::exists(plain))
+    return plain;
+  std::string best = plain;
+  std::error_code code;
+  for (sys::fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code))
+    if (StringRef(entry->path()).starts_with(plain + ".") && (best == plain || entry->path() < best))
+      best = entry->path();
+  return best;
+}
+
 // Exports one symbol. Libraries that the model does not call are not needed at run time, code it does not call is left out.
 static std::vector<std::string> linkArguments(const Toolchain &toolchain, const ModelParts &parts,
                                               const PrivateDirectory &directory, ArrayRef<std::string> objects,
@@ -134,9 +147,9 @@ static std::vector<std::string> linkArguments(const Toolchain &toolchain, const 
        {joined(toolchain.libraryDir, parts.arch + "/libtenon_runtime.a"), std::string("-Wl,--gc-sections"),
         std::string("-Wl,-Bsymbolic"), std::string("-Wl,--no-undefined"), std::string("-Wl,-z,relro,-z,now,-z,noexecstack"),
         std::string("-Wl,--build-id=sha1"), std::string("-Wl,--hash-style=gnu"),
-        "-Wl,--version-script=" + directory.file("exports.map"), "-L" + libraries + "/openblas-openmp", "-L" + libraries,
-        std::string("-Wl,--as-needed"), std::string("-l:libdnnl.so.3"), std::string("-l:libopenblas.so.0"),
-        std::string("-l:libgomp.so.1"), std::string("-lstdc++"), std::string("-lm")})
+        "-Wl,--version-script=" + directory.file("exports.map"), std::string("-Wl,--as-needed"),
+        findLibrary(libraries, "libdnnl.so"), findLibrary(libraries + "/openblas-openmp", "libopenblas.so"),
+        findLibrary(libraries, "libgomp.so"), std::string("-lstdc++"), std::string("-lm")})
     arguments.push_back(option);
   return arguments;
 }
