@@ -455,6 +455,8 @@ LogicalResult FunctionBufferizer::convert(Operation *op) {
   Location loc = op->getLoc();
   if (isa<tensor::EmptyOp>(op)) {
     // Memory comes with the op that writes it; sizes are read from this op until then.
+  } else if (auto load = dyn_cast<LoadGlobalOp>(op); load && isa<MemRefType>(load.getType())) {
+    return success(); // memory of a destination
   } else if (auto load = dyn_cast<LoadGlobalOp>(op)) {
     auto type = cast<RankedTensorType>(load.getType());
     auto global = SymbolTable::lookupNearestSymbolFrom<GlobalOp>(load, load.getGlobalAttr());

@@ -27,9 +27,9 @@ module {
 // before the arena.
 // CHECK-LABEL: func.func @main
 // CHECK: %[[N:.*]] = memref.dim
-// CHECK: %[[BYTES:.*]] = arith.andi
-// CHECK: %[[FIRST:.*]] = arith.addi
-// CHECK: %[[TOTAL:.*]] = arith.addi %{{.*}}, %{{.*}} : index
+// CHECK: arith.andi
+// CHECK: arith.andi
+// CHECK-NEXT: %[[TOTAL:.*]] = arith.addi
 // CHECK: tenon.arena %[[TOTAL]]
 // CHECK: tenon.buffer(%[[N]]) at %[[FIRST:.*]] : memref<?x4xf32>
 // CHECK: tenon.buffer(%[[N]]) at %[[SECOND:.*]] : memref<?x4xf32>
