@@ -22,14 +22,14 @@ using namespace llvm;
 namespace tenon {
 
 Expected<PrivateDirectory> PrivateDirectory::create() {
-  SmallString<128> pattern;
-  sys::path::system_temp_directory(/*ErasedOnReboot=*/true, pattern);
-  sys::path::append(pattern, "tenon-XXXXXX");
+  SmallString<128> temporary;
+  sys::path::system_temp_directory(/*ErasedOnReboot=*/true, temporary);
+  std::string pattern = (temporary + "/tenon-XXXXXX").str();
   if (!::mkdtemp(pattern.data())) // mode 0700
     return createStringError(std::error_code(errno, std::generic_category()),
-                             "no temporary directory can be made in '" + sys::path::parent_path(pattern) +
+                             "no temporary directory can be made in '" + temporary +
                                  "'; set TMPDIR to a folder with room");
-  return PrivateDirectory(pattern.str().str());
+  return PrivateDirectory(std::move(pattern));
 }
 
 PrivateDirectory::~PrivateDirectory() {
