@@ -71,8 +71,9 @@ static void appendWindow(std::vector<std::string> &fields, ArrayRef<int64_t> str
 
 // Adds a constant to the file and returns its name.
 std::string FunctionEmitter::addSpec(llvm::StringRef type, llvm::StringRef name, std::vector<std::string> fields) {
-  std::string constant = file.names.unique((name + "_spec").str());
-  names.reserve(constant);
+  // Apart from local names, which began as the file's.
+  std::string constant = names.unique((name + "_spec").str());
+  file.names.reserve(constant);
   std::string start = ("constexpr " + type + " " + constant + " = {").str();
   std::string line = start + llvm::join(fields, ", ") + "};";
   file.specs += line.size() <= maxLineLength ? line + "\n" : start + "\n    " + llvm::join(fields, ",\n    ") + "};\n";
