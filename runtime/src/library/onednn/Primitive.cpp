@@ -6,6 +6,7 @@
 
 #include "Primitive.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -79,8 +80,16 @@ std::optional<Eltwise> eltwise(const EpilogueStep &step) {
   return std::nullopt;
 }
 
-/// The extra with the output's rank, sizes one where it repeats. A post-op's operand is dense or has the output's strides.
+/// The extra with the output's rank, sizes one where it repeats. A post-op's operand is dense or has the output's strides,
+/// those of dimensions of size one included: oneDNN compares descriptors, not addresses.
 TensorView alignedExtra(const TensorView &extra, const TensorView &output) {
+  if (extra.rank == output.rank && std::equal(extra.sizes, extra.sizes + extra.rank, output.sizes)) {
+    TensorView aligned = extra;
+    for (int32_t i = 0; i < extra.rank; ++i)
+      if (extra.sizes[i] == 1)
+        aligned.strides[i] = output.strides[i];
+    return aligned;
+  }
   TensorView aligned = extra;
   aligned.rank = output.rank;
   int64_t stride = 1;
