@@ -29,7 +29,7 @@ def snippet(*inputs):
 
 
 def floats(*shape, dtype=torch.float32):
-    return lambda: torch.randn(*shape).to(dtype)
+    return lambda: torch.randn(shape).to(dtype)
 
 
 def integers(*shape, low=-5, high=9, dtype=torch.int64):
@@ -37,7 +37,7 @@ def integers(*shape, low=-5, high=9, dtype=torch.int64):
 
 
 def booleans(*shape):
-    return lambda: torch.rand(*shape) < 0.5
+    return lambda: torch.rand(shape) < 0.5
 
 
 @snippet(floats(3, 5), floats(5))
@@ -140,7 +140,7 @@ def norms(x, w, b):
 
 @snippet(floats(4, 4))
 def creations(x):
-    return torch.arange(5) * 2, torch.full((2, 2), 3.5) + x[:2, :2], torch.zeros_like(x), x.tril(), x.triu(1), torch.ones(3, dtype=torch.int32), torch.eye(4) @ x
+    return torch.arange(5) * 2, torch.full((2, 2), 3.5) + x[:2, :2], torch.zeros_like(x), x.tril(), x.triu(1), torch.ones(3, dtype=torch.int32), torch.eye(4, dtype=x.dtype) @ x
 
 
 @snippet(floats(3, 8, dtype=torch.bfloat16), floats(8, dtype=torch.bfloat16))
