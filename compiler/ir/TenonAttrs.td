@@ -62,10 +62,35 @@ def Tenon_GlobalKind : I32EnumAttr<"GlobalKind", "where a global's bytes come fr
   let genSpecializedAttr = 0;
 }
 
+// How tenon.scatter combines an update with the element it meets.
+def Tenon_ScatterKind : I32EnumAttr<"ScatterKind", "how an update meets an element", [
+    I32EnumAttrCase<"Set", 0, "set">, // the last update in row-major order stays
+    I32EnumAttrCase<"Add", 1, "add">, // booleans: or
+    I32EnumAttrCase<"Mul", 2, "mul">, // booleans: and
+    I32EnumAttrCase<"Max", 3, "max">, // NaN wins
+    I32EnumAttrCase<"Min", 4, "min">, // NaN wins
+  ]> {
+  let cppNamespace = "::tenon";
+  let genSpecializedAttr = 0;
+}
+
+def Tenon_ScanKind : I32EnumAttr<"ScanKind", "what a scan accumulates", [
+    I32EnumAttrCase<"Sum", 0, "sum">,             // in f64 for floats, as ATen does
+    I32EnumAttrCase<"Prod", 1, "prod">,           // in f64 for floats
+    I32EnumAttrCase<"Max", 2, "max">,             // NaN wins; of equal elements the position of the last
+    I32EnumAttrCase<"Min", 3, "min">,             // likewise
+    I32EnumAttrCase<"LogSumExp", 4, "logsumexp">, // floats
+  ]> {
+  let cppNamespace = "::tenon";
+  let genSpecializedAttr = 0;
+}
+
 class Tenon_Attr<string name, string attrMnemonic> : AttrDef<Tenon_Dialect, name> { let mnemonic = attrMnemonic; }
 
 def Tenon_ActivationKindAttr : EnumAttr<Tenon_Dialect, Tenon_ActivationKind, "activation_kind">;
 def Tenon_PoolKindAttr : EnumAttr<Tenon_Dialect, Tenon_PoolKind, "pool_kind">;
+def Tenon_ScatterKindAttr : EnumAttr<Tenon_Dialect, Tenon_ScatterKind, "scatter_kind">;
+def Tenon_ScanKindAttr : EnumAttr<Tenon_Dialect, Tenon_ScanKind, "scan_kind">;
 def Tenon_GlobalKindAttr : EnumAttr<Tenon_Dialect, Tenon_GlobalKind, "global_kind">;
 
 def Tenon_EpilogueAttr : Tenon_Attr<"Epilogue", "epilogue"> {

@@ -39,7 +39,17 @@ STRUCTURED_OP_EFFECTS(PoolOp)
 STRUCTURED_OP_EFFECTS(AttentionOp)
 STRUCTURED_OP_EFFECTS(ConcatOp)
 STRUCTURED_OP_EFFECTS(LaunchOp)
+STRUCTURED_OP_EFFECTS(SortOp)
+STRUCTURED_OP_EFFECTS(ScanOp)
+STRUCTURED_OP_EFFECTS(GroupedMatmulOp)
 #undef STRUCTURED_OP_EFFECTS
+
+void ScatterOp::getEffects(Effects &effects) {
+  appendStructuredEffects(*this, effects);
+  for (OpOperand &init : getInitsMutable())
+    if (isa<MemRefType>(init.get().getType()))
+      effects.emplace_back(MemoryEffects::Read::get(), &init);
+}
 
 void LoadGlobalOp::getEffects(Effects &effects) {
   auto global = SymbolTable::lookupNearestSymbolFrom<GlobalOp>(*this, getGlobalAttr());
@@ -224,6 +234,54 @@ LogicalResult ConcatOp::verify() {
     return emitOpError("needs one init and at least one source");
   if (getDim() >= static_cast<uint64_t>(shapedType(getInits()[0]).getRank()))
     return emitOpError("has no dimension ") << getDim();
+  return verifyDestinationStyle(*this);
+}
+
+static bool haveOneElementType(Value a, Value b) {
+  return shapedType(a).getElementType() == shapedType(b).getElementType();
+}
+
+LogicalResult SortOp::verify() {
+  if (getInits().size() != 2 || !haveOneElementType(getInput(), getInits()[0]) ||
+      !shapedType(getInits()[1]).getElementType().isInteger(64))
+    return emitOpError("needs inits for values of the input's type and for positions");
+  if (getDim() >= static_cast<uint64_t>(shapedType(getInput()).getRank()))
+    return emitOpError("has no dimension ") << getDim();
+  return verifyDestinationStyle(*this);
+}
+
+LogicalResult ScanOp::verify() {
+  bool hasPositions = getKind() == ScanKind::Max || getKind() == ScanKind::Min;
+  if (getInits().size() != (hasPositions ? 2u : 1u) || !haveOneElementType(getInput(), getInits()[0]))
+    return emitOpError("needs an init of the input's type, and one for positions where it seeks extremes");
+  if (getDim() >= static_cast<uint64_t>(shapedType(getInput()).getRank()))
+    return emitOpError("has no dimension ") << getDim();
+  return verifyDestinationStyle(*this);
+}
+
+LogicalResult ScatterOp::verify() {
+  if (getInits().size() != 1 || !haveOneElementType(getUpdates(), getInits()[0]))
+    return emitOpError("needs one init of the updates' type");
+  ShapedType updates = shapedType(getUpdates());
+  if (static_cast<int64_t>(getCoordinates().size()) != shapedType(getInits()[0]).getRank())
+    return emitOpError("needs a coordinate per dimension of its init");
+  for (int64_t coordinate : getCoordinates())
+    if (coordinate >= updates.getRank() || -1 - coordinate >= static_cast<int64_t>(getIndices().size()))
+      return emitOpError("has no coordinate ") << coordinate;
+  for (Value index : getIndices())
+    if (shapedType(index).getRank() != updates.getRank())
+      return emitOpError("indices and updates need one shape");
+  return verifyDestinationStyle(*this);
+}
+
+LogicalResult GroupedMatmulOp::verify() {
+  if (getInits().size() != 1)
+    return emitOpError("needs one init");
+  ShapedType lhs = shapedType(getLhs()), rhs = shapedType(getRhs()), ends = shapedType(getEnds());
+  if (lhs.getRank() != 2 || rhs.getRank() != 3 || ends.getRank() != 1)
+    return emitOpError("lhs, rhs and ends need ranks 2, 3 and 1");
+  if (disagree(lhs.getDimSize(1), rhs.getDimSize(1)) || disagree(rhs.getDimSize(0), ends.getDimSize(0)))
+    return emitOpError("lhs, rhs and ends do not fit each other");
   return verifyDestinationStyle(*this);
 }
 

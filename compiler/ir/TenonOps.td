@@ -206,6 +206,59 @@ def Tenon_ConcatOp : Tenon_StructuredOp<"concat", [AttrSizedOperandSegments]> {
   }];
 }
 
+def Tenon_SortOp : Tenon_StructuredOp<"sort"> {
+  let summary = "the first elements of each line along a dimension in sorted order, and their positions";
+  let description = [{
+    input [.., N, ..], inits: values [.., K, ..] and positions [.., K, ..] (i64), K <= N at `dim`. NaN is the greatest. Equal
+    elements keep their order; with `selects` they come in the order in which a selection of K leaves them, as in aten.topk.
+    Elements are signed.
+  }];
+  let arguments = (ins Tenon_Shaped:$input, Variadic<Tenon_Shaped>:$inits, I64Attr:$dim,
+                       DefaultValuedAttr<BoolAttr, "false">:$descending, DefaultValuedAttr<BoolAttr, "false">:$selects);
+  let assemblyFormat = [{
+    `ins` `(` $input `:` type($input) `)` `outs` `(` $inits `:` type($inits) `)` `dim` $dim attr-dict (`->` type($results)^)?
+  }];
+}
+
+def Tenon_ScanOp : Tenon_StructuredOp<"scan"> {
+  let summary = "running sums, products or extremes along a dimension";
+  let description = [{inits: values, of the input's shape and type; for `max` and `min` also positions (i64). Elements are signed.}];
+  let arguments = (ins Tenon_Shaped:$input, Variadic<Tenon_Shaped>:$inits, Tenon_ScanKindAttr:$kind, I64Attr:$dim);
+  let assemblyFormat = [{
+    $kind `ins` `(` $input `:` type($input) `)` `outs` `(` $inits `:` type($inits) `)` `dim` $dim attr-dict
+    (`->` type($results)^)?
+  }];
+}
+
+def Tenon_ScatterOp : Tenon_StructuredOp<"scatter", [AttrSizedOperandSegments]> {
+  let summary = "updates elements of a value at positions that index tensors name";
+  let description = [{
+    The init is read: it is the value that is updated. Each element of `updates`, at loop position p, meets one element of the
+    init, in row-major order of p. `coordinates` has an entry per dimension of the init: d >= 0 is the loop position's own
+    coordinate p[d]; -1 - i is element p of `indices[i]`, a tensor of the updates' shape with elements in [-size, size)
+    (tenon.check_index stands before), negative ones from the end. Elements are signed.
+  }];
+  let arguments = (ins Variadic<Tenon_Shaped>:$indices, Tenon_Shaped:$updates, Variadic<Tenon_Shaped>:$inits,
+                       Tenon_ScatterKindAttr:$kind, DenseI64ArrayAttr:$coordinates);
+  let assemblyFormat = [{
+    $kind `at` $coordinates `of` `(` $indices `:` type($indices) `)` `ins` `(` $updates `:` type($updates) `)`
+    `outs` `(` $inits `:` type($inits) `)` attr-dict (`->` type($results)^)?
+  }];
+}
+
+def Tenon_GroupedMatmulOp : Tenon_StructuredOp<"grouped_matmul"> {
+  let summary = "products of groups of rows, each with a matrix of its own";
+  let description = [{
+    lhs [M, K], rhs [G, K, N], ends [G] (i32), inits [M, N]: rows [ends[g - 1], ends[g]) of lhs meet rhs[g]; rows from the
+    last end on are zero. Sums are taken in f32 or wider.
+  }];
+  let arguments = (ins Tenon_Shaped:$lhs, Tenon_Shaped:$rhs, Tenon_Shaped:$ends, Variadic<Tenon_Shaped>:$inits);
+  let assemblyFormat = [{
+    `ins` `(` $lhs `,` $rhs `,` $ends `:` type($lhs) `,` type($rhs) `,` type($ends) `)` `outs` `(` $inits `:` type($inits) `)`
+    attr-dict (`->` type($results)^)?
+  }];
+}
+
 //===--- kernels -----------------------------------------------------------------------------------------------------===//
 
 def Tenon_LaunchOp : Tenon_StructuredOp<"launch", [AttrSizedOperandSegments]> {

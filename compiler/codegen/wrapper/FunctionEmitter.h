@@ -105,6 +105,10 @@ private:
   Result emitPool(PoolOp op);
   Result emitAttention(AttentionOp op);
   Result emitConcat(ConcatOp op);
+  Result emitSort(SortOp op);
+  Result emitScan(ScanOp op);
+  Result emitScatter(ScatterOp op);
+  Result emitGroupedMatmul(GroupedMatmulOp op);
   Result emitCopy(mlir::Operation *op, mlir::Value source, mlir::Value target);
   Result emitGuard(GuardOp op);
   Result emitCheckIndex(CheckIndexOp op);

@@ -20,6 +20,10 @@ static constexpr llvm::StringLiteral activationNames[] = {"Relu",      "GeluErf"
                                                           "Clip",      "Softplus",  "Mish"};
 static constexpr llvm::StringLiteral epilogueNames[] = {"Activation", "Add", "Mul", "Scale"};
 static constexpr llvm::StringLiteral poolNames[] = {"Max", "AvgIncludePad", "AvgExcludePad"};
+static constexpr llvm::StringLiteral scatterNames[] = {"Set", "Add", "Mul", "Max", "Min"};
+static constexpr llvm::StringLiteral scanNames[] = {"Sum", "Prod", "Max", "Min", "LogSumExp"};
+static_assert(std::size(scatterNames) == getMaxEnumValForScatterKind() + 1 &&
+              std::size(scanNames) == getMaxEnumValForScanKind() + 1);
 static_assert(std::size(activationNames) == getMaxEnumValForActivationKind() + 1 &&
               std::size(epilogueNames) == getMaxEnumValForEpilogueKind() + 1 &&
               std::size(poolNames) == getMaxEnumValForPoolKind() + 1);
@@ -122,6 +126,10 @@ LogicalResult FunctionEmitter::emitCall(Operation *op) {
       .Case([&](PoolOp op) { return emitPool(op); })
       .Case([&](AttentionOp op) { return emitAttention(op); })
       .Case([&](ConcatOp op) { return emitConcat(op); })
+      .Case([&](SortOp op) { return emitSort(op); })
+      .Case([&](ScanOp op) { return emitScan(op); })
+      .Case([&](ScatterOp op) { return emitScatter(op); })
+      .Case([&](GroupedMatmulOp op) { return emitGroupedMatmul(op); })
       .Case([&](GuardOp op) { return emitGuard(op); })
       .Case([&](CheckIndexOp op) { return emitCheckIndex(op); })
       .Default([](Operation *op) { return op->emitError("has no form in the wrapper"); });
@@ -229,6 +237,42 @@ LogicalResult FunctionEmitter::emitAttention(AttentionOp op) {
   emitLibraryCall(op, "attention", "AttentionSpec", fields, name,
                   {memory(op.getQuery()).view(), memory(op.getKey()).view(), memory(op.getValue()).view(), mask,
                    memory(op.getInits().front()).view()});
+  return success();
+}
+
+LogicalResult FunctionEmitter::emitSort(SortOp op) {
+  std::vector<std::string> fields = {".dim = " + integerLiteral(op.getDim())};
+  if (op.getDescending())
+    fields.push_back(".descending = true");
+  if (op.getSelects())
+    fields.push_back(".selects = true");
+  line("sort(run, " + addSpec("SortSpec", nodeName(op.getLoc(), "sort"), fields) + ", " + memory(op.getInput()).view() +
+       ", " + memory(op.getInits()[0]).view() + ", " + memory(op.getInits()[1]).view() + ");");
+  return success();
+}
+
+LogicalResult FunctionEmitter::emitScan(ScanOp op) {
+  std::string name = nodeName(op.getLoc(), "scan");
+  std::string spec = addSpec("ScanSpec", name,
+                             {".kind = ScanKind::" + scanNames[static_cast<size_t>(op.getKind())].str(),
+                              ".dim = " + integerLiteral(op.getDim())});
+  std::string positions = optionalView(op.getInits().size() > 1 ? op.getInits()[1] : Value(), name + "_positions");
+  line("scan(run, " + spec + ", " + memory(op.getInput()).view() + ", " + memory(op.getInits()[0]).view() + ", " +
+       positions + ");");
+  return success();
+}
+
+LogicalResult FunctionEmitter::emitScatter(ScatterOp op) {
+  std::vector<std::string> fields = {".kind = ScatterKind::" + scatterNames[static_cast<size_t>(op.getKind())].str()};
+  appendArray(fields, "coordinates", op.getCoordinates(), op.getCoordinates().size(), 0);
+  line("scatter(run, " + addSpec("ScatterSpec", nodeName(op.getLoc(), "scatter"), fields) + ", " + views(op.getIndices()) +
+       ", " + memory(op.getUpdates()).view() + ", " + memory(op.getInits().front()).view() + ");");
+  return success();
+}
+
+LogicalResult FunctionEmitter::emitGroupedMatmul(GroupedMatmulOp op) {
+  line("groupedMatmul(run, " + std::to_string(file.numSites++) + ", " + memory(op.getLhs()).view() + ", " +
+       memory(op.getRhs()).view() + ", " + memory(op.getEnds()).view() + ", " + memory(op.getInits().front()).view() + ");");
   return success();
 }
 

@@ -29,8 +29,9 @@ static constexpr StringLiteral reservedWords[] = {
     "requires", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch",
     "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned",
     "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq",
-    "arena", "attention", "conv", "copy", "entry", "errno", "global", "init", "input", "launch", "linux", "main",
-    "matmul", "model", "offsetof", "output", "pool", "run", "shapes", "std", "tenon", "unix", "view"};
+    "arena", "attention", "conv", "copy", "entry", "errno", "global", "groupedMatmul", "init", "input", "launch", "linux",
+    "main", "matmul", "model", "offsetof", "output", "pool", "run", "scan", "scatter", "shapes", "sort", "std", "tenon",
+    "unix", "view"};
 
 static bool isReservedWord(StringRef name) { return llvm::is_contained(reservedWords, name); }
 

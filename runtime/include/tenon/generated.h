@@ -156,6 +156,33 @@ struct AttentionSpec {
 void attention(Run &run, int32_t site, const AttentionSpec &spec, const TensorView &query, const TensorView &key,
                const TensorView &value, const TensorView *mask, const TensorView &output);
 
+/// values, positions = the first elements of `input` in sorted order along `dim`; meaning as in tenon.sort.
+struct SortSpec {
+  int32_t dim = 0;
+  bool descending = false, selects = false;
+};
+void sort(Run &run, const SortSpec &spec, const TensorView &input, const TensorView &values, const TensorView &positions);
+
+/// Running sums, products, extremes; meaning as in tenon.scan. `positions`: for Max and Min, else null.
+enum class ScanKind : int32_t { Sum, Prod, Max, Min, LogSumExp };
+struct ScanSpec {
+  ScanKind kind;
+  int32_t dim = 0;
+};
+void scan(Run &run, const ScanSpec &spec, const TensorView &input, const TensorView &values, const TensorView *positions);
+
+/// Updates elements of `target`; meaning as in tenon.scatter.
+enum class ScatterKind : int32_t { Set, Add, Mul, Max, Min };
+struct ScatterSpec {
+  ScatterKind kind;
+  int32_t coordinates[maxRank] = {};
+};
+void scatter(Run &run, const ScatterSpec &spec, TensorViews indices, const TensorView &updates, const TensorView &target);
+
+/// output = per group of rows, lhs x rhs[group]; meaning as in tenon.grouped_matmul.
+void groupedMatmul(Run &run, int32_t site, const TensorView &lhs, const TensorView &rhs, const TensorView &ends,
+                   const TensorView &output);
+
 /// Copies `source` to `destination` (same sizes and dtype, any strides).
 void copy(Run &run, const TensorView &source, const TensorView &destination);
 
