@@ -20,7 +20,8 @@ const OpTable &OpTable::get() {
     OpTable result;
     for (auto addRows :
          {addPointwiseRows, addCastRows, addViewRows, addCreationRows, addMatmulRows, addConvolutionRows, addNormRows,
-          addPoolingRows, addAttentionRows, addIndexingRows, addDataMovementRows, addReductionRows, addResamplingRows})
+          addPoolingRows, addAttentionRows, addIndexingRows, addDataMovementRows, addReductionRows, addResamplingRows,
+          addSortingRows, addScanRows, addScatteringRows, addGroupedMatmulRows, addWindowRows})
       addRows(result);
     return result;
   }();
@@ -95,8 +96,9 @@ const Argument &Call::argument(StringRef name) {
 Call::Call(Emitter emitter, const Node &node, Scope &scope, Symbols &symbols)
     : e(emitter), node(node), scope(scope), symbols(symbols) {
   StringRef target = node.target;
-  target.consume_front("torch.ops.aten.");
-  std::tie(op, overload) = target.split('.');
+  if (!target.consume_front("torch.ops.aten."))
+    target.consume_front("torch.ops.");
+  std::tie(op, overload) = target.rsplit('.');
   // "__and__" and "__or__" are no in-place ops.
   isInPlace = op.ends_with("_") && !op.ends_with("__");
   if (isInPlace)

@@ -38,7 +38,7 @@ public:
 
   Emitter e;
   const frontend::Node &node;
-  llvm::StringRef op;       ///< "add"; without the underscore of in-place ops
+  llvm::StringRef op;       ///< "add", without the underscore of in-place ops; outside ATen "namespace.name"
   llvm::StringRef overload; ///< "Tensor"
   bool isInPlace = false;
 
@@ -112,6 +112,11 @@ void addIndexingRows(OpTable &table);
 void addDataMovementRows(OpTable &table);
 void addReductionRows(OpTable &table);
 void addResamplingRows(OpTable &table);
+void addSortingRows(OpTable &table);
+void addScanRows(OpTable &table);
+void addScatteringRows(OpTable &table);
+void addGroupedMatmulRows(OpTable &table);
+void addWindowRows(OpTable &table);
 
 /// The defaults of an overload's arguments as "name=value;name=value"; empty where it has none. The value is written as
 /// in ATen's schemas. The table is made by generate_schemas.py.

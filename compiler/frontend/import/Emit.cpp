@@ -255,6 +255,16 @@ Tensor Emitter::cast(const Tensor &tensor, ScalarType dtype) {
   });
 }
 
+std::optional<Tensor> Emitter::asSigned(const Tensor &tensor) {
+  switch (tensor.dtype) {
+  case ScalarType::UInt8: return cast(tensor, ScalarType::Int16);
+  case ScalarType::UInt16: return cast(tensor, ScalarType::Int32);
+  case ScalarType::UInt32: return cast(tensor, ScalarType::Int64);
+  case ScalarType::UInt64: return std::nullopt;
+  default: return tensor;
+  }
+}
+
 static SmallVector<int64_t> otherDims(int64_t rank, ArrayRef<int64_t> dims) {
   SmallVector<int64_t> others;
   for (int64_t dim = 0; dim < rank; ++dim)

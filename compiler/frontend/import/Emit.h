@@ -110,6 +110,10 @@ public:
   Tensor mapped(llvm::ArrayRef<Tensor> inputs, llvm::ArrayRef<mlir::AffineMap> maps, SizesRef sizes, ScalarType dtype,
                 BodyBuilder body);
   Tensor cast(const Tensor &tensor, ScalarType dtype);
+  /// The same values in a dtype whose elements order as signed integers or floats; null where there is none (uint64).
+  std::optional<Tensor> asSigned(const Tensor &tensor);
+  /// The running sum along `dim`.
+  Tensor cumulativeSum(const Tensor &tensor, int64_t dim);
   /// Reduces dimensions `dims` of `tensor`, converted to `dtype`, starting from `init`. The result has the other
   /// dimensions.
   Tensor reduce(const Tensor &tensor, llvm::ArrayRef<int64_t> dims, ScalarType dtype, const Scalar &init,

@@ -64,7 +64,9 @@ void Importer::importNode(const Node &node, Scope &scope) {
     return;
   if (target == "torch.ops.higher_order.wrap_with_set_grad_enabled")
     return inlineRegion(node, scope, 1);
-  if (target.starts_with("torch.ops.aten."))
+  StringRef custom = target;
+  bool hasRow = custom.consume_front("torch.ops.") && OpTable::get().find(custom.rsplit('.').first, "");
+  if (target.starts_with("torch.ops.aten.") || hasRow)
     return importAten(node, scope);
   Emitter e = emitterAt(nodeLocation(node));
   reportUnsupported(displayName(target), "no importer row", &node);

@@ -7,6 +7,10 @@
 #include "compiler/frontend/import/Call.h"
 #include "compiler/ir/TenonDialect.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
 using namespace mlir;
 using namespace tenon;
 using namespace tenon::aten;
@@ -125,6 +129,82 @@ static Tensor reduceSpatial(Call &call, const Tensor &input, int64_t spatial, Po
   return e.keepDims(mean, input, dims);
 }
 
+namespace {
+/// One dimension of an adaptive pooling: window o is [o * in / out rounded down, (o + 1) * in / out rounded up).
+struct AdaptiveAxis {
+  int64_t in, out;
+
+  int64_t longest() const {
+    int64_t length = 0;
+    for (int64_t o = 0; o < out; ++o)
+      length = std::max(length, ((o + 1) * in + out - 1) / out - o * in / out);
+    return length;
+  }
+  Value begin(OpBuilder &b, Location loc, Value o) const {
+    return arith::DivUIOp::create(b, loc, arith::MulIOp::create(b, loc, o, constant(b, loc, in)), constant(b, loc, out));
+  }
+  Value end(OpBuilder &b, Location loc, Value o) const {
+    Value next = arith::AddIOp::create(b, loc, o, constant(b, loc, 1));
+    Value product = arith::MulIOp::create(b, loc, next, constant(b, loc, in));
+    return arith::DivUIOp::create(b, loc, arith::AddIOp::create(b, loc, product, constant(b, loc, out - 1)),
+                                  constant(b, loc, out));
+  }
+  static Value constant(OpBuilder &b, Location loc, int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
+};
+} // namespace
+
+// Windows of different lengths: a loop over as many elements as the longest has, of which those outside do not count.
+static Tensor poolUnevenly(Call &call, const Tensor &input, ArrayRef<AdaptiveAxis> axes, PoolKind kind) {
+  Emitter &e = call.e;
+  bool isMax = kind == PoolKind::Max;
+  ScalarType dtype = input.dtype, compute = computeType(dtype);
+  Sizes result = call.resultSizes(), loop = result;
+  int64_t first = input.rank() - axes.size();
+  SmallVector<int64_t> taps;
+  for (const AdaptiveAxis &axis : axes) {
+    taps.push_back(loop.size());
+    loop.push_back(e.size(axis.longest()));
+  }
+  // What gives the loops over windows their lengths; nothing reads its elements.
+  Tensor lengths = e.fill(SizesRef(loop).take_back(axes.size()), ScalarType::Bool, Scalar::of(false));
+  Scalar start = isMax ? Scalar::of(-std::numeric_limits<double>::infinity()) : Scalar::of(int64_t{0});
+  auto element = [&](OpBuilder &b, Location loc, ValueRange) -> Value {
+    SmallVector<Value> at;
+    Value inside;
+    for (int64_t dim = 0; dim < input.rank(); ++dim) {
+      Value own = linalg::IndexOp::create(b, loc, dim);
+      if (dim < first) {
+        at.push_back(own);
+        continue;
+      }
+      const AdaptiveAxis &axis = axes[dim - first];
+      Value place = arith::AddIOp::create(b, loc, axis.begin(b, loc, own), linalg::IndexOp::create(b, loc, taps[dim - first]));
+      Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, place, axis.end(b, loc, own));
+      inside = inside ? arith::AndIOp::create(b, loc, inside, fits).getResult() : fits;
+      at.push_back(arith::MinSIOp::create(b, loc, place, AdaptiveAxis::constant(b, loc, axis.in - 1)));
+    }
+    Value value = castScalar(b, loc, tensor::ExtractOp::create(b, loc, input.value, at), dtype, compute);
+    return arith::SelectOp::create(b, loc, inside, value, start.materialize(b, loc, compute));
+  };
+  Tensor pooled = e.reduceMapped(lengths, e.dimsMap(loop.size(), taps), loop, taps, compute, start, element,
+                                 [&](OpBuilder &b, Location loc, Value acc, Value next) {
+                                   Math m(b, loc, compute);
+                                   return isMax ? m.max(acc, next) : m.add(acc, next);
+                                 });
+  if (isMax)
+    return e.cast(pooled, dtype);
+  return e.pointwise(pooled, result, dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
+    Math m(b, loc, compute);
+    Value quotient = args[0];
+    for (auto [i, axis] : llvm::enumerate(axes)) {
+      Value own = linalg::IndexOp::create(b, loc, first + i);
+      Value length = arith::SubIOp::create(b, loc, axis.end(b, loc, own), axis.begin(b, loc, own));
+      quotient = m.div(quotient, castScalar(b, loc, length, ScalarType::Int64, compute));
+    }
+    return castScalar(b, loc, quotient, compute, dtype);
+  });
+}
+
 // Windows of an adaptive pooling are equal where the output size divides the input size.
 static Results importAdaptivePool(Call &call, int64_t spatial, PoolKind kind) {
   Tensor input = call.tensor("self");
@@ -135,14 +215,18 @@ static Results importAdaptivePool(Call &call, int64_t spatial, PoolKind kind) {
   if (llvm::all_of(SizesRef(out).drop_front(first), isOne))
     return {reduceSpatial(call, input, spatial, kind), Tensor()};
   PoolWindow w;
+  SmallVector<AdaptiveAxis> axes;
   for (int64_t dim = first; dim < input.rank(); ++dim) {
     std::optional<int64_t> in = staticSize(input.sizes[dim]), to = staticSize(out[dim]);
-    if (!in || !to || *to == 0 || *in % *to != 0)
-      return {call.unsupported("adaptive pooling to a size that does not divide the input's")};
+    if (!in || !to || *in == 0 || *to == 0)
+      return {call.unsupported("adaptive pooling of or to dynamic or empty sizes")};
+    axes.push_back({*in, *to});
     w.window.push_back(*in / *to);
     w.dilation.push_back(1);
     w.padding.append({0, 0});
   }
+  if (llvm::any_of(axes, [](const AdaptiveAxis &axis) { return axis.in % axis.out != 0; }))
+    return {poolUnevenly(call, input, axes, kind), Tensor()};
   w.stride = w.window;
   return {createPool(call.e, kind, input, out, w), Tensor()};
 }

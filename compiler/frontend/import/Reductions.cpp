@@ -1,4 +1,4 @@
-//===- Reductions.cpp - reductions and scans ----------------------------------------------------------------------===//
+//===- Reductions.cpp - reductions --------------------------------------------------------------------------------===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //
@@ -234,37 +234,6 @@ static Results importTruth(Call &call, bool isAll) {
   return {withKeptDims(call, call.e.cast(truth, call.resultDtype()), self, dims)};
 }
 
-//===--- scans
-//-------------------------------------------------------------------------------------------------------===//
-
-// No scan exists among structured ops: the prefix sum is a sum over j of x[j] where j <= i, n^2 additions in the order
-// of ATen's, in its accumulation type (float64 for floats). Good for the index arithmetic of attention masks, slow for
-// long axes.
-static Results importCumsum(Call &call) {
-  Emitter &e = call.e;
-  Tensor self = call.tensor("self");
-  ScalarType result = call.resultDtype(), compute = isFloat(result) ? ScalarType::Float64 : result;
-  if (self.rank() == 0)
-    return {e.cast(self, result)};
-  int64_t dim = call.dim("dim", self.rank()), last = self.rank();
-  // The loop is the result's dimensions, then j.
-  Sizes loop = self.sizes;
-  loop.push_back(self.sizes[dim]);
-  SmallVector<int64_t> sourceDims = llvm::to_vector(llvm::seq<int64_t>(0, last));
-  sourceDims[dim] = last;
-  Tensor sums = e.reduceMapped(
-      self, e.dimsMap(last + 1, sourceDims), loop, last, compute, Scalar::of(int64_t{0}),
-      [&](OpBuilder &b, Location loc, ValueRange args) {
-        Value i = linalg::IndexOp::create(b, loc, dim), j = linalg::IndexOp::create(b, loc, last);
-        Value isBefore = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, j, i);
-        Value element = castScalar(b, loc, args[0], self.dtype, compute);
-        return arith::SelectOp::create(b, loc, isBefore, element, scalarConstant(b, loc, compute, int64_t{0}))
-            .getResult();
-      },
-      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, compute).add(acc, next); });
-  return {e.cast(sums, result)};
-}
-
 void tenon::aten::addReductionRows(OpTable &table) {
   table.add("sum", importSum);
   table.add("mean", importMean);
@@ -283,5 +252,4 @@ void tenon::aten::addReductionRows(OpTable &table) {
   table.add("all", [](Call &call) { return importTruth(call, /*isAll=*/true); });
   table.add("_is_all_true", [](Call &call) { return importTruth(call, /*isAll=*/true); });
   table.add("any", [](Call &call) { return importTruth(call, /*isAll=*/false); });
-  table.add("cumsum", importCumsum);
 }

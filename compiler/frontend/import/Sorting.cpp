@@ -1,0 +1,162 @@
+//===- Sorting.cpp - sorted orders, and searches in them --------------------------------------------------------------------===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/frontend/import/Call.h"
+#include "compiler/ir/TenonDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::aten;
+
+namespace {
+struct SortOrder {
+  bool descending = false, selects = false;
+};
+struct Sorted {
+  Tensor values, positions;
+};
+} // namespace
+
+// The first `count` elements along `dim` in sorted order. A 0-d tensor is sorted as it is.
+static Sorted createSort(Call &call, const Tensor &self, int64_t dim, Size count, SortOrder order) {
+  Emitter &e = call.e;
+  if (self.rank() == 0)
+    return {self, e.fill({}, ScalarType::Int64, Scalar::of(int64_t{0}))};
+  std::optional<Tensor> input = e.asSigned(self);
+  if (!input) {
+    Tensor stand = call.unsupported("a sort of 64-bit unsigned integers");
+    return {stand, stand};
+  }
+  Sizes sizes = self.sizes;
+  sizes[dim] = count;
+  Tensor values = e.empty(sizes, input->dtype), positions = e.empty(sizes, ScalarType::Int64);
+  auto op = SortOp::create(e.b, e.loc, TypeRange{values.value.getType(), positions.value.getType()}, input->value,
+                           ValueRange{values.value, positions.value}, dim, order.descending, order.selects);
+  values.value = op->getResult(0);
+  positions.value = op->getResult(1);
+  return {e.cast(values, self.dtype), positions};
+}
+
+static Size sizeAlong(Emitter &e, const Tensor &tensor, int64_t dim) {
+  return tensor.rank() == 0 ? e.size(1) : tensor.sizes[dim];
+}
+
+static Sorted sortAll(Call &call) {
+  Tensor self = call.tensor("self");
+  int64_t dim = call.dim("dim", self.rank());
+  return createSort(call, self, dim, sizeAlong(call.e, self, dim), {call.boolean("descending")});
+}
+
+static Results importSort(Call &call) {
+  Sorted sorted = sortAll(call);
+  return {sorted.values, sorted.positions};
+}
+
+static Results importArgsort(Call &call) { return {sortAll(call).positions}; }
+
+static Results importMsort(Call &call) {
+  Tensor self = call.tensor("self");
+  return {createSort(call, self, 0, sizeAlong(call.e, self, 0), {}).values};
+}
+
+// `sorted` = false leaves the order open: sorted is one of them.
+static Results importTopk(Call &call) {
+  Tensor self = call.tensor("self");
+  int64_t dim = call.dim("dim", self.rank());
+  Sorted top = createSort(call, self, dim, call.size("k"), {call.boolean("largest"), /*selects=*/true});
+  return {top.values, top.positions};
+}
+
+// The last of the k least elements.
+static Results importKthValue(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self");
+  int64_t dim = call.dim("dim", self.rank());
+  Size k = call.size("k");
+  Sorted least = createSort(call, self, dim, k, {});
+  if (self.rank() == 0)
+    return {least.values, least.positions};
+  Results results;
+  for (const Tensor &tensor : {least.values, least.positions}) {
+    Tensor last = e.slice(tensor, dim, e.sub(k, e.size(1)), e.size(1));
+    results.push_back(call.boolean("keepdim") ? last : e.squeeze(last, dim));
+  }
+  return results;
+}
+
+//===--- searches ----------------------------------------------------------------------------------------------------===//
+
+// Where each value belongs in a sorted sequence (of its own line where the sequence has several): the number of elements
+// before it, or up to it where `right`. A NaN belongs behind all others, as the comparisons of ATen's binary search have it.
+static Results countBefore(Call &call, const Tensor &sequence, const Tensor &values, bool right) {
+  Emitter &e = call.e;
+  ResultType common;
+  common.addTensor(sequence.dtype, sequence.rank());
+  common.addTensor(values.dtype, values.rank());
+  ScalarType dtype = common.get();
+  int64_t rank = values.rank();
+  Sizes loop = values.sizes;
+  loop.push_back(sequence.sizes.back());
+  SmallVector<int64_t> sequenceDims{rank};
+  if (sequence.rank() > 1)
+    for (int64_t dim = rank - 2; dim >= 0; --dim)
+      sequenceDims.insert(sequenceDims.begin(), dim);
+  Tensor count = e.reduceMapped(
+      {sequence, values},
+      {e.dimsMap(rank + 1, sequenceDims), e.dimsMap(rank + 1, llvm::to_vector(llvm::seq<int64_t>(0, rank)))}, loop, {rank},
+      ScalarType::Int64, Scalar::of(int64_t{0}),
+      [&](OpBuilder &b, Location loc, ValueRange args) {
+        Math m(b, loc, dtype);
+        Value element = castScalar(b, loc, args[0], sequence.dtype, dtype);
+        Value value = castScalar(b, loc, args[1], values.dtype, dtype);
+        Value isBehind = right ? m.compare(Math::Order::Gt, element, value) : m.compare(Math::Order::Ge, element, value);
+        return m.select(isBehind, scalarConstant(b, loc, ScalarType::Int64, int64_t{0}),
+                        scalarConstant(b, loc, ScalarType::Int64, int64_t{1}));
+      },
+      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, ScalarType::Int64).add(acc, next); });
+  return {e.cast(count, call.resultDtype())};
+}
+
+static Results importSearchSorted(Call &call) {
+  if (call.has("sorter"))
+    return {call.unsupported("a sequence that a sorter orders")};
+  Tensor sequence = call.tensor("sorted_sequence");
+  return countBefore(call, sequence, call.tensor("self"), call.boolean("right") || call.string("side") == "right");
+}
+
+static Results importBucketize(Call &call) {
+  return countBefore(call, call.tensor("boundaries"), call.tensor("self"), call.boolean("right"));
+}
+
+// 1 where the last dimension's position is the class.
+static Results importOneHot(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self");
+  Sizes sizes = call.resultSizes();
+  e.checkIndex(self, sizes.back(), call.node.target);
+  int64_t rank = self.rank();
+  return {e.mapped(self, e.dimsMap(rank + 1, llvm::to_vector(llvm::seq<int64_t>(0, rank))), sizes, ScalarType::Int64,
+                   [&](OpBuilder &b, Location loc, ValueRange args) {
+                     Math m(b, loc, ScalarType::Int64);
+                     Value position = arith::IndexCastOp::create(b, loc, b.getI64Type(), linalg::IndexOp::create(b, loc, rank));
+                     Value isClass = m.compare(Math::Order::Eq, castScalar(b, loc, args[0], self.dtype, m.dtype), position);
+                     return castScalar(b, loc, isClass, ScalarType::Bool, ScalarType::Int64);
+                   })};
+}
+
+void tenon::aten::addSortingRows(OpTable &table) {
+  table.add("sort", importSort);
+  table.add("argsort", importArgsort);
+  table.add("msort", importMsort);
+  table.add("topk", importTopk);
+  table.add("kthvalue", importKthValue);
+  table.add("searchsorted", importSearchSorted);
+  table.add("bucketize", importBucketize);
+  table.add("one_hot", importOneHot);
+}
