@@ -153,21 +153,25 @@ static void fold(const Product &product, Affine &affine) {
 
 namespace {
 struct FoldBatchNorm : tenon::impl::FoldBatchNormBase<FoldBatchNorm> {
+  using FoldBatchNormBase::FoldBatchNormBase;
   void runOnOperation() override {
     SmallVector<Operation *> products;
     getOperation().walk([&](Operation *op) {
       if (isa<MatmulOp, ConvOp>(op) && op->getNumResults() == 1)
         products.push_back(op);
     });
-    llvm::for_each(products, foldInto);
+    for (Operation *product : products)
+      foldInto(product);
   }
 
 private:
-  static void foldInto(Operation *op) {
+  void foldInto(Operation *op) {
     std::string reason;
     std::optional<Product> product = asProduct(op, reason);
     std::optional<Affine> affine = product ? affineAfter(*product, reason) : std::nullopt;
-    if (affine)
+    if (affine && keepRounding && isHalfWidthFloat(getElementTypeOrSelf(op->getResult(0).getType())))
+      reason = "the scaled weights would be rounded to half width once more";
+    if (affine && reason.empty())
       fold(*product, *affine);
     else if (!reason.empty())
       explain(op, "fold-batch-norm", "affine map not folded; " + reason);

@@ -167,8 +167,13 @@ static OpOperand *onlyReader(Operation *product, ReshapeOp &reshape) {
   return reshape->hasOneUse() ? &*reshape->use_begin() : nullptr;
 }
 
+// True where rounding before and after the step gives the same: ReLU passes on its operand or gives zero.
+static bool commutesWithRounding(const ChainStep &step) {
+  return step.step.getKind() == EpilogueKind::Activation && step.step.getActivation() == ActivationKind::Relu;
+}
+
 // Returns the fusion of `product` with what follows it. `reason` is set where a pointwise op follows but cannot be fused.
-static FailureOr<Fusion> canFuse(Operation *product, std::string &reason) {
+static FailureOr<Fusion> canFuse(Operation *product, bool keepRounding, std::string &reason) {
   Fusion fusion{product, {}, {}, {}, {}, {}};
   OpOperand *read = onlyReader(product, fusion.reshape);
   fusion.pointwise = read ? dyn_cast<linalg::GenericOp>(read->getOwner()) : linalg::GenericOp();
@@ -186,6 +191,8 @@ static FailureOr<Fusion> canFuse(Operation *product, std::string &reason) {
   fusion.steps = *steps;
   if (fusion.steps.size() + epilogueOf(product).size() > maxEpilogueSteps)
     return reason = "has as many epilogue steps as fit", failure();
+  if (keepRounding && isHalfWidthFloat(type.getElementType()) && !llvm::all_of(fusion.steps, commutesWithRounding))
+    return reason = "is rounded to half width before the op that follows", failure();
   if (reason = matchLoops(fusion, *read); !reason.empty())
     return failure();
   for (const ChainStep &step : fusion.steps)
@@ -289,6 +296,7 @@ static void fuse(Fusion &fusion) {
 
 namespace {
 struct FuseEpilogues : tenon::impl::FuseEpiloguesBase<FuseEpilogues> {
+  using FuseEpiloguesBase::FuseEpiloguesBase;
   void runOnOperation() override {
     SmallVector<Operation *> products;
     getOperation().walk([&](Operation *op) {
@@ -301,10 +309,10 @@ struct FuseEpilogues : tenon::impl::FuseEpiloguesBase<FuseEpilogues> {
   }
 
 private:
-  static void fuseAllInto(Operation *product) {
+  void fuseAllInto(Operation *product) {
     std::string reason;
-    FailureOr<Fusion> fusion = canFuse(product, reason);
-    for (; succeeded(fusion); fusion = canFuse(product, reason))
+    FailureOr<Fusion> fusion = canFuse(product, keepRounding, reason);
+    for (; succeeded(fusion); fusion = canFuse(product, keepRounding, reason))
       fuse(*fusion);
     if (!reason.empty())
       explain(product, "fuse-epilogues", "not fused further; the product " + reason);

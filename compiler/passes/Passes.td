@@ -22,6 +22,10 @@ class Tenon_Pass<string flag, string op> : Pass<flag, op> {
 
 def FoldBatchNorm : Tenon_Pass<"fold-batch-norm", "::mlir::func::FuncOp"> {
   let summary = "multiplies constant per-channel scales and shifts into the weights of the product before them";
+  let options = [
+    Option<"keepRounding", "keep-rounding", "bool", "true",
+           "leave products of half-width types alone, whose weights would be rounded once more">,
+  ];
 }
 
 def FoldViewsIntoGenerics : Tenon_Pass<"fold-views-into-generics", "::mlir::func::FuncOp"> {
@@ -34,6 +38,10 @@ def FoldViewsIntoGenerics : Tenon_Pass<"fold-views-into-generics", "::mlir::func
 
 def RecognizeActivations : Tenon_Pass<"recognize-activations", "::mlir::func::FuncOp"> {
   let summary = "makes one tenon.activation of the formulas that models spell activations with";
+  let options = [
+    Option<"keepRounding", "keep-rounding", "bool", "true",
+           "leave formulas alone that round to a half-width type between their ops">,
+  ];
 }
 
 //===--- fuse --------------------------------------------------------------------------------------------------------===//
@@ -44,6 +52,10 @@ def FuseEpilogues : Tenon_Pass<"fuse-epilogues", "::mlir::func::FuncOp"> {
     Bias, activation, scale, residual addition and multiplication, through single-use chains and across a reshape of the rows of
     a matmul's result.
   }];
+  let options = [
+    Option<"keepRounding", "keep-rounding", "bool", "true",
+           "fuse into products of half-width types only what commutes with rounding their sums">,
+  ];
 }
 
 def HoistConstants : Tenon_Pass<"hoist-constants", "::mlir::ModuleOp"> {

@@ -193,6 +193,11 @@ static bool isPrivate(Expression &expression) {
   });
 }
 
+// True where values between the ops of the formula are rounded: each generic but the root yields a half-width float.
+static bool roundsInside(Expression &expression) {
+  return isHalfWidthFloat(getElementTypeOrSelf(expression.root.getResultTypes()[0])) && !expression.generics.empty();
+}
+
 static bool isOneActivation(linalg::GenericOp root) {
   return isa<ActivationOp>(root.getBody()->front()) && root.getBody()->getOperations().size() == 2;
 }
@@ -219,6 +224,7 @@ static void replaceBy(Expression &expression, ActivationKind kind) {
 
 namespace {
 struct RecognizeActivations : tenon::impl::RecognizeActivationsBase<RecognizeActivations> {
+  using RecognizeActivationsBase::RecognizeActivationsBase;
   void runOnOperation() override {
     SmallVector<linalg::GenericOp> roots;
     getOperation().walk([&](linalg::GenericOp generic) { roots.push_back(generic); });
@@ -231,13 +237,18 @@ struct RecognizeActivations : tenon::impl::RecognizeActivationsBase<RecognizeAct
   }
 
 private:
-  static void recognize(linalg::GenericOp root) {
+  void recognize(linalg::GenericOp root) {
     if (!isPointwise(root) || isOneActivation(root) || !isa<FloatType>(getElementTypeOrSelf(root.getResultTypes()[0])))
       return;
     for (Value leaf : possibleLeaves(root))
       for (ActivationKind kind : recognized) {
         Expression expression{root, leaf, {}};
         if (agrees(expression, kind) && isPrivate(expression)) {
+          if (keepRounding && roundsInside(expression)) {
+            explain(root, "recognize-activations",
+                    "left '" + stringifyActivationKind(kind) + "' spelled out; its parts are rounded to half width");
+            return;
+          }
           replaceBy(expression, kind);
           return root.erase();
         }

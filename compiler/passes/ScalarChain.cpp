@@ -19,6 +19,8 @@ std::optional<double> tenon::constantOf(Value scalar) {
   return value.getValueAsDouble();
 }
 
+bool tenon::isHalfWidthFloat(Type type) { return type.isF16() || type.isBF16(); }
+
 static Value otherOperand(Operation *op, Value accumulator) {
   return op->getOperand(0) == accumulator ? op->getOperand(1) : op->getOperand(0);
 }
@@ -68,7 +70,7 @@ FailureOr<SmallVector<ChainStep>> tenon::readChain(linalg::GenericOp generic, Op
     if (!accumulator.hasOneUse())
       return fail("is followed by an op that does not use it exactly once");
     Operation *op = *accumulator.user_begin();
-    // Products keep their sum in float32: rounding it between the steps would only lose digits.
+    // Products keep their sum in float32; a caller that has to keep the rounding between steps looks at their types.
     if (isa<arith::ExtFOp, arith::TruncFOp>(op)) {
       accumulator = op->getResult(0);
       continue;

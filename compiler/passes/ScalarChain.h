@@ -23,6 +23,9 @@ struct ChainStep {
 mlir::FailureOr<llvm::SmallVector<ChainStep>> readChain(mlir::linalg::GenericOp generic, mlir::OpOperand &start,
                                                         std::string &reason);
 
+/// True for f16 and bf16, which are computed in f32.
+bool isHalfWidthFloat(mlir::Type type);
+
 /// Returns the number that a scalar of a generic's body always is.
 std::optional<double> constantOf(mlir::Value scalar);
 

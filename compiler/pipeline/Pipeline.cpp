@@ -25,17 +25,23 @@ namespace tenon {
 
 //===--- passes ------------------------------------------------------------------------------------------------------===//
 
-static void addNormalizePasses(OpPassManager &passes) {
+// Strict numerics round to half-width types wherever the model does; fast numerics keep more digits inside of what is fused.
+static bool keepsRounding(const CompileOptions &options) { return options.numerics != "fast"; }
+
+static void addNormalizePasses(OpPassManager &passes, bool keepRounding) {
   passes.addNestedPass<func::FuncOp>(createCanonicalizerPass()); // the importer writes what ATen says, redundancies included
   passes.addPass(createCSEPass());                               // exporters repeat casts, masks and size arithmetic
-  passes.addNestedPass<func::FuncOp>(createRecognizeActivations()); // formulas are whole only before anything is fused
-  passes.addNestedPass<func::FuncOp>(createFoldBatchNorm()); // before hoisting: what it makes depends on constants only
+  // Formulas are whole only before anything is fused.
+  passes.addNestedPass<func::FuncOp>(createRecognizeActivations({keepRounding}));
+  // Before hoisting: what it makes depends on constants only.
+  passes.addNestedPass<func::FuncOp>(createFoldBatchNorm({keepRounding}));
   passes.addNestedPass<func::FuncOp>(createFoldViewsIntoGenerics()); // views inside pointwise work are index maps
 }
 
-static void addFusePasses(OpPassManager &passes) {
+static void addFusePasses(OpPassManager &passes, bool keepRounding) {
   passes.addPass(createHoistConstants());                    // first: constant work must not be fused into the rest
-  passes.addNestedPass<func::FuncOp>(createFuseEpilogues()); // before kernels form: an epilogue is free, a kernel is not
+  // Before kernels form: an epilogue is free, a kernel is not.
+  passes.addNestedPass<func::FuncOp>(createFuseEpilogues({keepRounding}));
   passes.addNestedPass<func::FuncOp>(createCanonicalizerPass()); // what fusion left without users
   passes.addPass(createFormKernels());                       // everything that is still linalg
 }
@@ -48,10 +54,11 @@ static void addBufferPasses(OpPassManager &passes) {
   passes.addNestedPass<func::FuncOp>(createPlanMemory());    // last: every buffer and its uses are known
 }
 
-static void addKernelPasses(OpPassManager &passes, const Target &target) {
+static void addKernelPasses(OpPassManager &passes, const Target &target, bool keepRounding) {
   VectorizeKernelsOptions vectors;
   vectors.vectorBits = target.vectorBits;
   vectors.scalable = target.scalableVectors;
+  vectors.keepRounding = keepRounding;
   passes.addPass(createVectorizeKernels(vectors));         // loops become explicit vector code
   passes.addNestedPass<func::FuncOp>(createExpandMath());  // formulas in vector form, before LLVM would make calls of them
   passes.addNestedPass<func::FuncOp>(createCanonicalizerPass());
@@ -65,11 +72,15 @@ static void addLoweringPasses(OpPassManager &passes, const Target &target) {
 //===--- stages ------------------------------------------------------------------------------------------------------===//
 
 static llvm::Error normalize(Compilation &compilation) {
-  return compilation.runPasses("normalize", *compilation.module, addNormalizePasses);
+  return compilation.runPasses("normalize", *compilation.module, [&](OpPassManager &passes) {
+    addNormalizePasses(passes, keepsRounding(compilation.options));
+  });
 }
 
 static llvm::Error fuse(Compilation &compilation) {
-  return compilation.runPasses("fuse", *compilation.module, addFusePasses);
+  return compilation.runPasses("fuse", *compilation.module, [&](OpPassManager &passes) {
+    addFusePasses(passes, keepsRounding(compilation.options));
+  });
 }
 
 static llvm::Error buffers(Compilation &compilation) {
@@ -78,8 +89,9 @@ static llvm::Error buffers(Compilation &compilation) {
 
 static llvm::Error kernels(Compilation &compilation) {
   const Target &target = compilation.target;
-  if (llvm::Error error = compilation.runPasses("kernels", *compilation.module,
-                                                [&](OpPassManager &passes) { addKernelPasses(passes, target); }))
+  if (llvm::Error error = compilation.runPasses("kernels", *compilation.module, [&](OpPassManager &passes) {
+        addKernelPasses(passes, target, keepsRounding(compilation.options));
+      }))
     return error;
   extractKernels(compilation);
   return compilation.runPasses("kernels", *compilation.kernels,

@@ -44,7 +44,7 @@ static void runPasses(ModuleOp module, function_ref<void(OpPassManager &)> build
     throw std::runtime_error(diagnostics);
 }
 
-JitKernel::JitKernel(const std::string &text, unsigned vectorBits) : impl(std::make_unique<Impl>()) {
+JitKernel::JitKernel(const std::string &text, unsigned vectorBits, bool keepRounding) : impl(std::make_unique<Impl>()) {
   static bool initialized = !llvm::InitializeNativeTarget() && !llvm::InitializeNativeTargetAsmPrinter();
   if (!initialized)
     throw std::runtime_error("this machine has no LLVM target");
@@ -61,7 +61,7 @@ JitKernel::JitKernel(const std::string &text, unsigned vectorBits) : impl(std::m
     throw std::runtime_error(diagnostics);
 
   runPasses(*module, [&](OpPassManager &passes) {
-    passes.addPass(createVectorizeKernels(VectorizeKernelsOptions{vectorBits, false}));
+    passes.addPass(createVectorizeKernels(VectorizeKernelsOptions{vectorBits, false, keepRounding}));
     passes.addNestedPass<func::FuncOp>(createExpandMath());
   }, diagnostics);
   auto kernel = *module->getOps<func::FuncOp>().begin();

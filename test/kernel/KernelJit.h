@@ -48,7 +48,7 @@ private:
 class JitKernel {
 public:
   /// `text`: a module at the buffer level. Throws std::runtime_error with the diagnostics where it does not compile.
-  explicit JitKernel(const std::string &text, unsigned vectorBits = 512);
+  explicit JitKernel(const std::string &text, unsigned vectorBits = 512, bool keepRounding = true);
   ~JitKernel();
   JitKernel(JitKernel &&) noexcept;
   /// Runs all units, `chunks` calls for them.

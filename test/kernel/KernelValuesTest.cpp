@@ -401,6 +401,74 @@ func.func private @k(%a: memref<$Nxbf16>, %b: memref<$Nxf16>, %o: memref<$Nxbf16
   }
 }
 
+// Nearest, ties to even, by comparing both neighbours in f64.
+static float roundedToBF16(float value) {
+  if (!std::isfinite(value))
+    return value;
+  uint32_t wide;
+  std::memcpy(&wide, &value, sizeof wide);
+  uint16_t below = uint16_t(wide >> 16), above = uint16_t(below + 1);
+  double last = double(value) - fromBF16(below), next = std::ldexp(1.0, std::max(-126, std::ilogb(fromBF16(below))) - 7);
+  bool goesUp = std::abs(last) * 2 > next || (std::abs(last) * 2 == next && (below & 1) != 0);
+  return fromBF16(goesUp ? above : below);
+}
+
+static float roundedToF16(float value) { return static_cast<float>(static_cast<_Float16>(value)); }
+
+TEST_CASE("half-width floats are rounded between fused ops where the model rounds") {
+  bool isBF16 = GENERATE(true, false), keepsRounding = GENERATE(true, false);
+  unsigned bits = VECTOR_BITS;
+  int64_t n = 515;
+  JitKernel kernel(substitute(R"(
+#id = affine_map<(i) -> (i)>
+func.func private @k(%a: memref<$Nxf32>, %b: memref<$Nxf32>, %o: memref<$Nx$T>) attributes {tenon.kernel} {
+  %ta = bufferization.to_tensor %a restrict : memref<$Nxf32> to tensor<$Nxf32>
+  %tb = bufferization.to_tensor %b restrict : memref<$Nxf32> to tensor<$Nxf32>
+  %e = tensor.empty() : tensor<$Nx$T>
+  %sum = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%ta, %tb : tensor<$Nxf32>, tensor<$Nxf32>) outs(%e : tensor<$Nx$T>) {
+  ^bb0(%x: f32, %y: f32, %z: $T):
+    %s = arith.addf %x, %y : f32
+    %h = arith.truncf %s : f32 to $T
+    linalg.yield %h : $T
+  } -> tensor<$Nx$T>
+  %r = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%sum, %ta : tensor<$Nx$T>, tensor<$Nxf32>) outs(%e : tensor<$Nx$T>) {
+  ^bb0(%x: $T, %y: f32, %z: $T):
+    %w = arith.extf %x : $T to f32
+    %s = arith.subf %w, %y : f32
+    %h = arith.truncf %s : f32 to $T
+    linalg.yield %h : $T
+  } -> tensor<$Nx$T>
+  bufferization.materialize_in_destination %r in restrict writable %o : (tensor<$Nx$T>, memref<$Nx$T>) -> ()
+  return
+})", {{"N", number(n)}, {"T", isBF16 ? "bf16" : "f16"}}), bits, keepsRounding);
+  Buffer<float> a(n, wave), b(n, otherWave);
+  Buffer<uint16_t> out(n);
+  auto set = [&](size_t i, float x, float y) { a[i] = x, b[i] = y; };
+  set(0, 1.0f, 0.00390625f);       // halfway between two bf16: down to the even one
+  set(1, 1.0078125f, 0.00390625f); // halfway: up to the even one
+  set(2, 0.0f, 1e-39f);            // subnormal in f32 and bf16
+  set(3, 0.0f, 3e-7f);             // subnormal in f16
+  set(4, std::numeric_limits<float>::quiet_NaN(), 1.0f);
+  set(5, 0.0f, std::numeric_limits<float>::infinity());
+  set(6, -0.0f, -0.0f);
+  auto rounded = [&](float value) { return isBF16 ? roundedToBF16(value) : roundedToF16(value); };
+  kernel.run({a.data(), b.data(), out.data()});
+  REQUIRE(out.guardsHold());
+  size_t numDifferent = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    float sum = a[i] + b[i], strict = rounded(rounded(sum) - a[i]), fast = rounded(sum - a[i]);
+    _Float16 half;
+    std::memcpy(&half, &out[i], sizeof half);
+    float actual = isBF16 ? fromBF16(out[i]) : static_cast<float>(half), expected = keepsRounding ? strict : fast;
+    CAPTURE(i, a[i], b[i]);
+    REQUIRE((actual == expected || (std::isnan(actual) && std::isnan(expected))));
+    numDifferent += strict != fast && !std::isnan(strict);
+  }
+  REQUIRE(numDifferent > 100);
+}
+
 TEST_CASE("masks are bytes in memory") {
   int64_t n = ROW_SIZES;
   JitKernel kernel(substitute(R"(

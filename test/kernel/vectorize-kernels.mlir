@@ -1,6 +1,8 @@
 // RUN: tenon-opt %s -split-input-file -tenon-vectorize-kernels -canonicalize -cse | FileCheck %s
 // RUN: tenon-opt %s -split-input-file -pass-pipeline='builtin.module(tenon-vectorize-kernels{scalable=true},canonicalize,cse)' \
 // RUN:   | FileCheck %s --check-prefix=SVE
+// RUN: tenon-opt %s -split-input-file -pass-pipeline='builtin.module(tenon-vectorize-kernels{keep-rounding=false},canonicalize,cse)' \
+// RUN:   | FileCheck %s --check-prefix=FAST
 
 #ij = affine_map<(i, j) -> (i, j)>
 #j = affine_map<(i, j) -> (j)>
@@ -137,5 +139,42 @@ func.func private @widen(%a: memref<?xbf16>, %o: memref<?xf32>, %n: index) attri
     linalg.yield %s : f32
   } -> tensor<?xf32>
   bufferization.materialize_in_destination %r in restrict writable %o : (tensor<?xf32>, memref<?xf32>) -> ()
+  return
+}
+
+// -----
+
+#id = affine_map<(i) -> (i)>
+
+// Tests that a value which the model rounds to f16 is rounded before the next op, and stored without another rounding; and
+// that fast numerics round where they store only. The maximum of two f16 is one already.
+// CHECK-LABEL: func.func @rounds_between
+// CHECK: %[[SUM:.*]] = arith.addf {{.*}} : vector<16xf32>
+// CHECK: %[[HALF:.*]] = arith.truncf %[[SUM]] : vector<16xf32> to vector<16xf16>
+// CHECK: %[[WIDE:.*]] = arith.extf %[[HALF]] : vector<16xf16> to vector<16xf32>
+// CHECK: %[[MAX:.*]] = arith.maximumf %[[WIDE]]
+// CHECK: arith.mulf %[[MAX]], %[[MAX]] : vector<16xf32>
+// FAST-LABEL: func.func @rounds_between
+// FAST: %[[SUM:.*]] = arith.addf {{.*}} : vector<16xf32>
+// FAST-NEXT: %[[MAX:.*]] = arith.maximumf %[[SUM]]
+// FAST-NEXT: %[[SQUARE:.*]] = arith.mulf %[[MAX]], %[[MAX]] : vector<16xf32>
+// FAST-NEXT: arith.truncf %[[SQUARE]]
+func.func private @rounds_between(%a: memref<16xf16>, %o: memref<16xf16>) attributes {tenon.kernel} {
+  %ta = bufferization.to_tensor %a restrict : memref<16xf16> to tensor<16xf16>
+  %e = tensor.empty() : tensor<16xf16>
+  %zero = arith.constant 0.0 : f16
+  %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%ta : tensor<16xf16>) outs(%e : tensor<16xf16>) {
+  ^bb0(%x: f16, %z: f16):
+    %w = arith.extf %x : f16 to f32
+    %s = arith.addf %w, %w : f32
+    %h = arith.truncf %s : f32 to f16
+    %m = arith.maximumf %h, %zero : f16
+    %v = arith.extf %m : f16 to f32
+    %q = arith.mulf %v, %v : f32
+    %k = arith.truncf %q : f32 to f16
+    linalg.yield %k : f16
+  } -> tensor<16xf16>
+  bufferization.materialize_in_destination %r in restrict writable %o : (tensor<16xf16>, memref<16xf16>) -> ()
   return
 }

@@ -1,4 +1,6 @@
 // RUN: tenon-opt %s --fuse-epilogues --canonicalize --split-input-file 2>/dev/null | FileCheck %s
+// RUN: tenon-opt %s --pass-pipeline='builtin.module(func.func(fuse-epilogues{keep-rounding=false},canonicalize))' --split-input-file 2>/dev/null \
+// RUN:   | FileCheck %s --check-prefix=FAST
 // RUN: tenon-opt %s --fuse-epilogues --split-input-file 2>&1 >/dev/null | FileCheck %s --check-prefix=WHY
 
 #id2 = affine_map<(d0, d1) -> (d0, d1)>
@@ -180,4 +182,40 @@ func.func @no_step(%x: tensor<8x8xf32>) -> tensor<8x8xf32> {
     linalg.yield %t : f32
   } -> tensor<8x8xf32>
   return %r : tensor<8x8xf32>
+}
+
+// -----
+
+#id2 = affine_map<(d0, d1) -> (d0, d1)>
+
+// Tests that a product in bf16 takes a ReLU, which gives the same before and after rounding, and no addition: eager rounds the
+// product before it adds. Fast numerics take both.
+// CHECK-LABEL: @half_width
+// CHECK: tenon.matmul {{.*}} epilogue [#tenon.epilogue<activation relu>]
+// CHECK: linalg.generic
+// CHECK: arith.addf
+// WHY: fuse-epilogues: not fused further; the product is rounded to half width before the op that follows
+// FAST-LABEL: @half_width
+// FAST: tenon.matmul {{.*}} epilogue [#tenon.epilogue<activation relu>, #tenon.epilogue<add>]
+// FAST-NOT: linalg.generic
+func.func @half_width(%x: tensor<4x8xbf16>, %w: tensor<8x16xbf16>, %r: tensor<4x16xbf16>) -> tensor<4x16xbf16> {
+  %zero = arith.constant 0.0 : bf16
+  %e = tensor.empty() : tensor<4x16xbf16>
+  %m = tenon.matmul ins(%x, %w : tensor<4x8xbf16>, tensor<8x16xbf16>) outs(%e : tensor<4x16xbf16>) epilogue [] -> tensor<4x16xbf16>
+  %v = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%m : tensor<4x16xbf16>) outs(%e : tensor<4x16xbf16>) {
+  ^bb0(%a: bf16, %o: bf16):
+    %s = arith.maximumf %a, %zero : bf16
+    linalg.yield %s : bf16
+  } -> tensor<4x16xbf16>
+  %g = linalg.generic {indexing_maps = [#id2, #id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%v, %r : tensor<4x16xbf16>, tensor<4x16xbf16>) outs(%e : tensor<4x16xbf16>) {
+  ^bb0(%a: bf16, %c: bf16, %o: bf16):
+    %p = arith.extf %a : bf16 to f32
+    %q = arith.extf %c : bf16 to f32
+    %s = arith.addf %p, %q : f32
+    %t = arith.truncf %s : f32 to bf16
+    linalg.yield %t : bf16
+  } -> tensor<4x16xbf16>
+  return %g : tensor<4x16xbf16>
 }

@@ -1,4 +1,6 @@
 // RUN: tenon-opt %s --recognize-activations --canonicalize --split-input-file 2>/dev/null | FileCheck %s
+// RUN: tenon-opt %s --pass-pipeline='builtin.module(func.func(recognize-activations{keep-rounding=false},canonicalize))' --split-input-file 2>/dev/null \
+// RUN:   | FileCheck %s --check-prefix=FAST
 
 #id = affine_map<(d0) -> (d0)>
 
@@ -128,4 +130,33 @@ func.func @factor_is_an_input(%x: tensor<64xf32>, %n: tensor<i64>) -> tensor<64x
     linalg.yield %t : f32
   } -> tensor<64xf32>
   return %g : tensor<64xf32>
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+
+// Tests that x * sigmoid(x) stays two ops in bf16, where the sigmoid is rounded; fast numerics make one of them.
+// CHECK-LABEL: @half_width
+// CHECK: tenon.activation sigmoid
+// CHECK: arith.mulf
+// FAST-LABEL: @half_width
+// FAST: tenon.activation silu
+// FAST-NOT: arith.mulf
+func.func @half_width(%x: tensor<64xbf16>) -> tensor<64xbf16> {
+  %e = tensor.empty() : tensor<64xbf16>
+  %a = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : tensor<64xbf16>) outs(%e : tensor<64xbf16>) {
+  ^bb0(%p: bf16, %o: bf16):
+    %t = tenon.activation sigmoid %p : bf16
+    linalg.yield %t : bf16
+  } -> tensor<64xbf16>
+  %b = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%x, %a : tensor<64xbf16>, tensor<64xbf16>) outs(%e : tensor<64xbf16>) {
+  ^bb0(%p: bf16, %q: bf16, %o: bf16):
+    %s = arith.extf %p : bf16 to f32
+    %t = arith.extf %q : bf16 to f32
+    %u = arith.mulf %s, %t : f32
+    %v = arith.truncf %u : f32 to bf16
+    linalg.yield %v : bf16
+  } -> tensor<64xbf16>
+  return %b : tensor<64xbf16>
 }

@@ -39,8 +39,10 @@ struct Carried {
 
 class KernelEmitter {
 public:
-  KernelEmitter(OpBuilder &builder, func::FuncOp source, const KernelDomain &domain, const KernelSchedule &schedule)
-      : source(source), domain(domain), schedule(schedule), loc(source.getLoc()), values(builder, loc, domain, schedule) {}
+  KernelEmitter(OpBuilder &builder, func::FuncOp source, const KernelDomain &domain, const KernelSchedule &schedule,
+                bool keepsRounding)
+      : source(source), domain(domain), schedule(schedule), loc(source.getLoc()),
+        values(builder, loc, domain, schedule, keepsRounding) {}
   FailureOr<func::FuncOp> run(OpBuilder &builder);
 
 private:
@@ -414,7 +416,7 @@ FailureOr<func::FuncOp> KernelEmitter::run(OpBuilder &builder) {
 }
 
 FailureOr<func::FuncOp> tenon::emitKernel(func::FuncOp function, const KernelDomain &domain,
-                                          const KernelSchedule &schedule) {
+                                          const KernelSchedule &schedule, bool keepsRounding) {
   OpBuilder builder(function.getContext());
-  return KernelEmitter(builder, function, domain, schedule).run(builder);
+  return KernelEmitter(builder, function, domain, schedule, keepsRounding).run(builder);
 }

@@ -12,9 +12,10 @@
 namespace tenon {
 
 /// Writes the vector-level form of `function` in front of it and returns it; its name is `function`'s. Emits a diagnostic
-/// at an op that has no vector form.
+/// at an op that has no vector form. f16 and bf16 are f32 in registers; `keepsRounding`: rounded wherever the kernel rounds,
+/// else only where it stores them.
 mlir::FailureOr<mlir::func::FuncOp> emitKernel(mlir::func::FuncOp function, const KernelDomain &domain,
-                                               const KernelSchedule &schedule);
+                                               const KernelSchedule &schedule, bool keepsRounding);
 
 } // namespace tenon
 

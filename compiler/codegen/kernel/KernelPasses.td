@@ -18,6 +18,8 @@ def VectorizeKernels : Pass<"tenon-vectorize-kernels", "::mlir::ModuleOp"> {
   let options = [
     Option<"vectorBits", "vector-bits", "unsigned", "512", "bits of one fixed-size vector register">,
     Option<"scalable", "scalable", "bool", "false", "vectors are multiples of 128 bits, the multiple known at run time">,
+    Option<"keepRounding", "keep-rounding", "bool", "true",
+           "round values of half-width types in registers wherever the kernel does, not only where it stores them">,
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",

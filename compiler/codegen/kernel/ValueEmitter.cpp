@@ -7,6 +7,7 @@
 #include "compiler/codegen/kernel/ValueEmitter.h"
 
 #include "compiler/ir/TenonDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -256,6 +257,13 @@ Lane ValueEmitter::compute(Value value, unsigned instance) {
   return computeElementwise(op, instance);
 }
 
+// True where the result of `op`, computed in the register type of `type`, is a value of `type` already.
+static bool isExactIn(Type type, Operation *op) {
+  return registerType(type) == type ||
+         isa<arith::NegFOp, arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp, arith::SelectOp,
+             math::AbsFOp, math::CopySignOp>(op);
+}
+
 // Returns `op` on a vector of consecutive integers as another such vector, where it is one.
 std::optional<Lane> ValueEmitter::computeConsecutive(Operation *op, ArrayRef<Lane> operands) {
   bool isSum = isa<arith::AddIOp>(op), isDifference = isa<arith::SubIOp>(op);
@@ -303,9 +311,13 @@ Lane ValueEmitter::computeElementwise(Operation *op, unsigned instance) {
     depth = std::max(depth, operands.back().depth);
     isVector |= operands.back().isVector;
   }
-  // Half-width floats are f32 in registers, so their casts are none.
-  if (isa<arith::ExtFOp, arith::TruncFOp>(op) && registerType(type) == registerType(op->getOperand(0).getType()))
-    return operands[0];
+  // Half-width floats are f32 in registers, so their casts are none, or a rounding.
+  if (isa<arith::ExtFOp, arith::TruncFOp>(op) && registerType(type) == registerType(op->getOperand(0).getType())) {
+    if (!keepsRounding || isExactIn(type, op))
+      return operands[0];
+    at(depth);
+    return {rounded(operands[0].value, type), depth, isVector, {}};
+  }
   if (isa<arith::BitcastOp>(op) &&
       (registerType(type) != type || registerType(op->getOperand(0).getType()) != op->getOperand(0).getType()))
     return fail(op, type, "reinterprets the bits of a half-width float; split the kernel");
@@ -317,7 +329,12 @@ Lane ValueEmitter::computeElementwise(Operation *op, unsigned instance) {
     if (lane.base) // it has a vector from here on
       remember(op->getOperand(number), instance, lane);
   }
-  return {cloneFor(op, values, depth)->getResult(0), depth, isVector, {}};
+  Value result = cloneFor(op, values, depth)->getResult(0);
+  if (keepsRounding && !isExactIn(type, op)) {
+    at(depth);
+    result = rounded(result, type);
+  }
+  return {result, depth, isVector, {}};
 }
 
 //===--- addresses ---------------------------------------------------------------------------------------------------===//
@@ -513,8 +530,18 @@ Value ValueEmitter::roundToBF16(Value value) {
   return arith::TruncIOp::create(builder, loc, withElement(shape, builder.getI16Type()), half);
 }
 
+// At the builder's place: a register value rounded to `element`, a half-width float, and back in its register type.
+Value ValueEmitter::rounded(Value value, Type element) {
+  Value stored = toStorage(value, element);
+  Value result = fromStorage(stored, element);
+  storedForm[{result, element}] = stored;
+  return result;
+}
+
 // At the builder's place: a register value as memory holds it.
 Value ValueEmitter::toStorage(Value value, Type element) {
+  if (Value stored = storedForm.lookup({value, element}))
+    return stored;
   if (element.isInteger(1))
     return arith::ExtUIOp::create(builder, loc, withElement(value.getType(), builder.getI8Type()), value);
   if (element.isF16())

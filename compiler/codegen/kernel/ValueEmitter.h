@@ -27,8 +27,10 @@ struct Lane {
 
 class ValueEmitter {
 public:
-  ValueEmitter(mlir::OpBuilder &builder, mlir::Location loc, const KernelDomain &domain, const KernelSchedule &schedule)
-      : builder(builder), loc(loc), domain(domain), schedule(schedule) {}
+  /// `keepsRounding`: values of half-width types are rounded to them in registers, too.
+  ValueEmitter(mlir::OpBuilder &builder, mlir::Location loc, const KernelDomain &domain, const KernelSchedule &schedule,
+               bool keepsRounding)
+      : builder(builder), loc(loc), domain(domain), schedule(schedule), keepsRounding(keepsRounding) {}
 
   /// Opens scope 0, the end of `entry`, and binds the buffers and scratch rows.
   void begin(mlir::Block *entry);
@@ -116,6 +118,7 @@ private:
   mlir::Value fromStorage(mlir::Value value, mlir::Type element);
   mlir::Value toStorage(mlir::Value value, mlir::Type element);
   mlir::Value roundToBF16(mlir::Value value);
+  mlir::Value rounded(mlir::Value value, mlir::Type element);
   mlir::Value like(mlir::Type type, mlir::TypedAttr element);
   mlir::Value integerLike(mlir::Type shape, unsigned width, int64_t value);
   mlir::Type elementTypeOf(unsigned buffer) const;
@@ -126,6 +129,7 @@ private:
   mlir::Location loc;
   const KernelDomain &domain;
   const KernelSchedule &schedule;
+  bool keepsRounding;
   bool failed = false;
   llvm::SmallVector<Scope> scopes;
   llvm::SmallVector<mlir::Value> buffers; ///< the kernel's, then the scratch rows
@@ -136,6 +140,7 @@ private:
   llvm::DenseMap<mlir::Attribute, mlir::Value> constants;
   llvm::DenseMap<unsigned, mlir::Value> tableSizes;
   llvm::DenseMap<mlir::Value, const Access *> loadableScratch;
+  llvm::DenseMap<std::pair<mlir::Value, mlir::Type>, mlir::Value> storedForm; ///< of rounded values
   mlir::Value sizeTable, laneNumbers, elementsPerVector;
 };
 

@@ -44,13 +44,13 @@ static LogicalResult generalizeNamedOps(func::FuncOp function) {
   return success();
 }
 
-static LogicalResult vectorizeKernel(func::FuncOp function, VectorShape shape) {
+static LogicalResult vectorizeKernel(func::FuncOp function, VectorShape shape, bool keepsRounding) {
   if (failed(generalizeNamedOps(function)))
     return failure();
   FailureOr<KernelDomain> domain = KernelDomain::analyze(function);
   if (failed(domain))
     return failure();
-  FailureOr<func::FuncOp> kernel = emitKernel(function, *domain, scheduleKernel(*domain, shape));
+  FailureOr<func::FuncOp> kernel = emitKernel(function, *domain, scheduleKernel(*domain, shape), keepsRounding);
   if (failed(kernel))
     return failure();
   function.erase();
@@ -62,7 +62,7 @@ struct VectorizeKernelsPass : tenon::impl::VectorizeKernelsBase<VectorizeKernels
   using VectorizeKernelsBase::VectorizeKernelsBase;
   void runOnOperation() override {
     for (func::FuncOp function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
-      if (isBufferLevelKernel(function) && failed(vectorizeKernel(function, {vectorBits, scalable})))
+      if (isBufferLevelKernel(function) && failed(vectorizeKernel(function, {vectorBits, scalable}, keepRounding)))
         return signalPassFailure();
   }
 };
