@@ -122,6 +122,7 @@ llvm::Error Compilation::runPasses(llvm::StringRef stage, ModuleOp module,
   addPasses(passes);
   llvm::raw_string_ostream stream(before);
   module.print(stream, OpPrintingFlags().enableDebugInfo());
+  progress.passesBegin(before);
   if (succeeded(passes.run(module)))
     return llvm::Error::success();
   std::string reproducer = reproducerPath(stage), cause = takeDiagnostics();

@@ -14,6 +14,7 @@
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
 
 #include <nlohmann/json.hpp>
 
@@ -150,11 +151,12 @@ static Expected<json::Value> describeArchive(const std::string &path) {
     return asCompileError(archive.takeError(), FailureKind::BadInput);
   const frontend::ExportedProgram &program = (*archive)->program();
   return json::Object{{"kind", "archive"},
-                      {"name", json::fixUTF8(program.modelName)},
+                      {"name", json::fixUTF8(sys::path::stem(path))}, // as compiled models are named
                       {"torch_version", json::fixUTF8(program.torchVersion)},
                       {"inputs", describeInputs(program)},
                       {"outputs", describeOutputs(program)},
                       {"symbols", describeSymbols(program)},
+                      {"nodes", static_cast<int64_t>(program.graph.nodes.size())},
                       {"ops", describeOps(program)},
                       {"weights_bytes", weightsBytes(program)}};
 }
@@ -215,7 +217,7 @@ void printDescription(const json::Value &description, raw_ostream &os) {
   if (!object)
     return;
   for (StringRef key : {"kind", "name", "tenon_version", "torch_version", "target", "cpu", "features", "precision",
-                        "numerics", "kernels", "library_calls", "weights_bytes", "state_bytes"})
+                        "numerics", "nodes", "kernels", "library_calls", "weights_bytes", "state_bytes"})
     if (const json::Value *value = object->get(key))
       os << key << ": " << plain(*value) << "\n";
   printTensors(*object, "inputs", os);

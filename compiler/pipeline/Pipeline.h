@@ -38,6 +38,8 @@ public:
   virtual ~ProgressSink() = default;
   /// Stage number `index` (from 0) of `count` begins.
   virtual void stageBegins(llvm::StringRef stage, unsigned index, unsigned count) {}
+  /// Passes begin on `ir`, printed with locations: what reproduces a crash in them.
+  virtual void passesBegin(llvm::StringRef ir) {}
   /// Of the model's `total` kernels `done` are compiled.
   virtual void kernelsDone(int64_t done, int64_t total) {}
   /// One line of a timing report.

@@ -14,6 +14,8 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Threading.h"
 #include "llvm/Support/raw_ostream.h"
@@ -22,7 +24,26 @@ using namespace mlir;
 
 namespace tenon {
 
+// Found out before minutes of work, not after them.
+static llvm::Error checkOutputPath(const std::string &output) {
+  llvm::StringRef folder = llvm::sys::path::parent_path(output);
+  if (folder.empty())
+    folder = ".";
+  auto bad = [&](const llvm::Twine &why) {
+    return compileError(FailureKind::BadInput, "'" + llvm::Twine(output) + "' cannot be written: " + why);
+  };
+  if (!llvm::sys::fs::is_directory(folder))
+    return bad("'" + folder + "' is not a folder; make it or choose another");
+  if (std::error_code code = llvm::sys::fs::access(folder, llvm::sys::fs::AccessMode::Write))
+    return bad("'" + folder + "' takes no files (" + llvm::StringRef(code.message()) + "); choose another folder");
+  if (llvm::sys::fs::is_directory(output))
+    return bad("it is a folder; name a file in it");
+  return llvm::Error::success();
+}
+
 llvm::Error prepare(Compilation &compilation) {
+  if (llvm::Error error = checkOutputPath(compilation.output))
+    return error;
   auto target = resolveTarget(compilation.options.target, compilation.options.cpu);
   if (!target)
     return asCompileError(target.takeError(), FailureKind::BadInput);
@@ -104,8 +125,8 @@ static RecordBytes recordsOf(const frontend::ExportedProgram &program) {
 static void describeCompilation(const Compilation &compilation, ModelDescription &description) {
   const CompileOptions &options = compilation.options;
   const Target &target = compilation.target;
-  if (description.name.empty())
-    description.name = llvm::sys::path::stem(compilation.path).str();
+  // Not the name inside the archive: torch.export.save calls every program "model".
+  description.name = llvm::json::fixUTF8(llvm::sys::path::stem(compilation.path));
   description.target = target.arch;
   description.cpu = target.cpuDescription;
   description.features = llvm::join(target.features, ",");

@@ -6,6 +6,7 @@
 
 #include "compiler/pipeline/Pipeline.h"
 #include "tools/tenon/Commands.h"
+#include "tools/tenon/CrashGuard.h"
 #include "tools/tenon/ProgressLine.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -52,6 +53,41 @@ static std::string missingFeature(const CompileArguments &arguments) {
   return "";
 }
 
+namespace {
+/// Notes where the compilation is and what IR it works on, for the case that it does not come back.
+class NotingProgress : public tools::ProgressLine {
+public:
+  NotingProgress(bool verbose, const tools::SharedNote &stage, const tools::SharedNote &ir)
+      : ProgressLine(verbose), stageNote(stage), irNote(ir) {}
+  void stageBegins(llvm::StringRef stage, unsigned index, unsigned count) override {
+    stageNote.write(stage.str());
+    ProgressLine::stageBegins(stage, index, count);
+  }
+  void passesBegin(llvm::StringRef ir) override { irNote.write(ir.str()); }
+
+private:
+  const tools::SharedNote &stageNote, &irNote;
+};
+} // namespace
+
+// Writes the IR that the last passes began with to a new file; where there is none yet, the archive is the reproducer.
+static std::string writeReproducer(const std::string &stage, const std::string &ir, const std::string &archive) {
+  llvm::SmallString<128> path;
+  int descriptor;
+  if (ir.empty() || llvm::sys::fs::createTemporaryFile("tenon-reproducer-" + stage, "mlir", descriptor, path))
+    return archive;
+  llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
+  stream << ir;
+  return path.str().str();
+}
+
+static int reportCrash(const std::string &crash, const std::string &stage, const std::string &ir,
+                       const std::string &archive) {
+  return report(compileError(FailureKind::Internal, "stage '" + (stage.empty() ? "start" : stage) +
+                                                        "': the compiler crashed (" + crash + "); please report this with '" +
+                                                        writeReproducer(stage, ir, archive) + "'"));
+}
+
 static int compile(CompileArguments &arguments) {
   static const std::map<std::string, EmitStage> stages = {{"mlir", EmitStage::Mlir},
                                                           {"llvm", EmitStage::Llvm},
@@ -63,10 +99,19 @@ static int compile(CompileArguments &arguments) {
   arguments.options.emit = stages.at(arguments.emit);
   arguments.options.weightsInOwnFile = arguments.weights == "file";
   arguments.options.tenonDir = tenonDir();
-  tools::ProgressLine progress(arguments.options.verbose);
-  llvm::Error error = compileModel(arguments.model, arguments.output, arguments.options, progress);
-  progress.end();
-  return error ? report(std::move(error)) : 0;
+  tools::SharedNote stage, ir;
+  tools::GuardedEnd end = tools::runGuarded([&] {
+    NotingProgress progress(arguments.options.verbose, stage, ir);
+    llvm::Error error = compileModel(arguments.model, arguments.output, arguments.options, progress);
+    progress.end(!error);
+    int code = error ? report(std::move(error)) : 0;
+    llvm::outs().flush();
+    return code;
+  });
+  if (end.crash.empty())
+    return end.exitCode;
+  tools::ProgressLine(/*verbose=*/false).end(/*isDone=*/false); // the child's line is still there
+  return reportCrash(end.crash, stage.read(), ir.read(), arguments.model);
 }
 
 void tenon::tools::addCompileCommand(CLI::App &app, int &exitCode) {

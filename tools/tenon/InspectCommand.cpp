@@ -36,6 +36,14 @@ static int inspect(const std::string &path, bool asJson) {
   return 0;
 }
 
+// What scripts may rely on (tools/bench/demo.py does).
+static constexpr const char *jsonKeys = R"(keys of --json, sizes in bytes; a "shape" holds numbers and names of symbols
+  both kinds      kind ("archive" or "model"), name (the file's, when it was compiled), torch_version, weights_bytes,
+                  inputs and outputs (lists of name, dtype, shape), symbols (list of name, min, max; null: unbounded)
+  MODEL.pt2       nodes (how many the graph has), ops (target: how many nodes)
+  MODEL.so        tenon_version, target, cpu, features, precision, numerics, kernels, library_calls (how many the model
+                  has), state_bytes)";
+
 void tenon::tools::addInspectCommand(CLI::App &app, int &exitCode) {
   struct Arguments {
     std::string path;
@@ -45,5 +53,6 @@ void tenon::tools::addInspectCommand(CLI::App &app, int &exitCode) {
   CLI::App *command = app.add_subcommand("inspect", "say what is in MODEL.pt2 or MODEL.so");
   command->add_option("file", arguments->path, "the archive or the compiled model")->required();
   command->add_flag("--json", arguments->asJson, "print one JSON object");
+  command->footer(jsonKeys);
   command->callback([arguments, &exitCode] { exitCode = inspect(arguments->path, arguments->asJson); });
 }

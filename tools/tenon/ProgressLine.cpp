@@ -43,9 +43,9 @@ void ProgressLine::timed(llvm::StringRef line) {
 
 void ProgressLine::explained(llvm::StringRef line) { llvm::outs() << line << "\n"; }
 
-void ProgressLine::end() {
+void ProgressLine::end(bool isDone) {
   if (verbose)
-    llvm::errs() << llvm::formatv("done ({0:f1} s)\n", seconds());
+    llvm::errs() << llvm::formatv("{0} ({1:f1} s)\n", isDone ? "done" : "failed", seconds());
   else if (isTerminal)
     llvm::errs() << "\r\033[K";
 }

@@ -23,8 +23,8 @@ public:
   void kernelsDone(int64_t done, int64_t total) override;
   void timed(llvm::StringRef line) override;
   void explained(llvm::StringRef line) override;
-  /// Removes the line.
-  void end();
+  /// Removes the line; with `verbose`, says whether the compilation `isDone` or failed.
+  void end(bool isDone);
 
 private:
   void show(const std::string &text);

@@ -17,11 +17,17 @@ static constexpr int badUsage = 2;
 
 // CLI11's sentences begin with a capital and end with a full stop; ours do neither.
 static std::string asSentence(std::string text) {
-  if (text.size() > 1 && text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' && text[1] <= 'z')
+  bool isAcronym = text.size() > 1 && text[1] >= 'A' && text[1] <= 'Z';
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z' && !isAcronym)
     text[0] = static_cast<char>(text[0] - 'A' + 'a');
   while (!text.empty() && (text.back() == '.' || text.back() == '\n'))
     text.pop_back();
   return text;
+}
+
+// CLI11 takes a command that does not exist for a missing one.
+static bool isUnknownCommand(const CLI::App &app, const char *word) {
+  return word && word[0] != '-' && !app.get_subcommand_no_throw(word);
 }
 
 int main(int argc, char **argv) {
@@ -35,6 +41,10 @@ int main(int argc, char **argv) {
   tenon::tools::addRunCommand(app, exitCode);
   tenon::tools::addCompareCommand(app, exitCode);
   tenon::tools::addBenchCommand(app, exitCode);
+  if (isUnknownCommand(app, argc > 1 ? argv[1] : nullptr)) {
+    std::fprintf(stderr, "tenon: there is no command '%s'; see 'tenon --help'\n", argv[1]);
+    return badUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success &asked) {
