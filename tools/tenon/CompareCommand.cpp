@@ -108,13 +108,14 @@ Difference compare(const Tensor &actual, const Tensor &expected, Tolerance toler
     if (equal && !std::isfinite(e))
       continue;
     double gap = equal ? 0 : std::fabs(a - e);
-    if (!(gap <= tolerance.atol + tolerance.rtol * std::fabs(e)) || (!equal && isExact(actual.dtype())))
+    bool isClose = gap <= tolerance.atol + tolerance.rtol * std::fabs(e) && std::isfinite(e) && !isExact(actual.dtype());
+    if (!equal && !isClose)
       ++difference.mismatched;
     if (std::isnan(gap))
       gap = INFINITY;
     difference.maxAbs = std::max(difference.maxAbs, gap);
     if (gap > 0)
-      difference.maxRel = std::max(difference.maxRel, e != 0 ? gap / std::fabs(e) : INFINITY);
+      difference.maxRel = std::max(difference.maxRel, e != 0 && std::isfinite(gap) ? gap / std::fabs(e) : INFINITY);
     sumAbs += gap;
     dot += a * e;
     normActual += a * a;

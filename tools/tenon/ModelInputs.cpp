@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <elf.h>
+#include <fstream>
 #include <random>
 
 namespace tenon::tools {
@@ -29,7 +31,23 @@ int report(const Failure &failure) {
   return exitInternal;
 }
 
+// True for an ELF file whose end is missing. dlopen would map what is not there and die of SIGBUS. The section headers are the
+// last part that the linker writes; what follows them are weights, which have a footer of their own.
+static bool isCutOff(const std::string &path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  auto fileBytes = static_cast<uint64_t>(std::max<std::streamoff>(file ? std::streamoff(file.tellg()) : 0, 0));
+  Elf64_Ehdr header = {};
+  file.seekg(0);
+  file.read(reinterpret_cast<char *>(&header), sizeof(header));
+  if (std::memcmp(header.e_ident, ELFMAG, std::min<std::streamsize>(SELFMAG, file.gcount())) != 0)
+    return false; // no ELF file at all: dlopen says so
+  uint64_t tableBytes = uint64_t(header.e_shnum) * header.e_shentsize;
+  return !file || header.e_shoff > fileBytes || tableBytes > fileBytes - header.e_shoff;
+}
+
 Result<Model> loadModel(const std::string &path, int threads) {
+  if (isCutOff(path))
+    return Failure{TENON_BAD_MODEL, "the model '" + path + "' was cut off; copy it again or compile again"};
   LoadOptions options;
   options.numThreads = threads;
   return Model::load(path, options);

@@ -7,7 +7,9 @@
 #include "tools/tenon/TensorFile.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -269,19 +271,14 @@ Result<void> writeTensors(const std::string &path, const NamedTensors &tensors) 
   if (!endsWith(path, ".safetensors") && !endsWith(path, ".npz"))
     return bad("'" + path + "' is neither .safetensors nor .npz; choose one of these endings");
   std::string partial = path + ".partial." + std::to_string(getpid());
-  Result<void> written;
-  if (endsWith(path, ".npz")) {
-    written = writeNpz(partial, tensors);
-  } else {
-    std::FILE *file = std::fopen(partial.c_str(), "wb");
-    if (!file)
-      return bad("'" + path + "' cannot be written; check the folder");
-    written = writeSafetensors(file, tensors);
-    if (std::fclose(file) != 0 && written)
-      written = Failure{TENON_INTERNAL, "'" + path + "' cannot be written to its end; is the disk full?"};
-  }
+  std::FILE *file = std::fopen(partial.c_str(), "wb");
+  if (!file)
+    return bad("'" + path + "' cannot be written (" + std::strerror(errno) + "); check the folder");
+  Result<void> written = endsWith(path, ".npz") ? writeNpz(partial, tensors) : writeSafetensors(file, tensors);
+  if (std::fclose(file) != 0 && written)
+    written = Failure{TENON_INTERNAL, "'" + path + "' cannot be written to its end; is the disk full?"};
   if (written && std::rename(partial.c_str(), path.c_str()) != 0)
-    written = Failure{TENON_INTERNAL, "'" + path + "' cannot be put in place; check the folder"};
+    written = bad("'" + path + "' cannot be put in place (" + std::strerror(errno) + "); check the path");
   if (!written)
     std::remove(partial.c_str());
   return written;
