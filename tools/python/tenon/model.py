@@ -136,34 +136,44 @@ class _Argument:
         self.tensor = _Tensor(pointer, CPU, 0, len(shape), _DataType(*_CODES[self.dtype_name], 1), self.shape, None, 0)
 
 
-def _leaves(value):
-    """Tensors and dynamic integers of nested arguments, in pytree order; None, strings, bools and floats do not count."""
-    if isinstance(value, dict):
-        return [leaf for item in value.values() for leaf in _leaves(item)]
-    if isinstance(value, (list, tuple)):
-        return [leaf for item in value for leaf in _leaves(item)]
-    if value is None or isinstance(value, (bool, float, str)):
+def _keys(spec):
+    """The keys of a mapping's spec, in the order of its children; None for other containers."""
+    context = json.loads(spec["context"]) if spec["context"] else None
+    if isinstance(context, dict):
+        context = context.get("dict_context")
+    return context if isinstance(context, list) and len(context) == len(spec["children"]) else None
+
+
+def _leaves(spec, value, where):
+    """The tensors of `value`, nested as `spec` says, in the model's order; constants of the export do not count."""
+    if "tensor" in spec:
+        return [np.int64(value) if isinstance(value, int) else value]
+    if "value" in spec:
         return []
-    return [np.int64(value) if isinstance(value, int) else value]
+    keys, children = _keys(spec), spec["children"]
+    if keys is not None:
+        if not hasattr(value, "keys") or set(value.keys()) != set(keys):
+            raise TenonError(1, f"{where} must have exactly the keys {', '.join(map(repr, keys)) or '(none)'}; pass them as at export")
+        items = [value[key] for key in keys]
+    else:
+        keys = range(len(children))
+        if not isinstance(value, (list, tuple)) or len(value) != len(children):
+            raise TenonError(1, f"{where} must have {len(children)} items; pass them as at export")
+        items = value
+    return [leaf for child, item, key in zip(children, items, keys) for leaf in _leaves(child, item, f"{where}[{key!r}]")]
 
 
-def _unflatten(spec, leaves):
-    """Rebuilds the exported nesting of outputs from its pytree JSON; classes that Python knows nothing of become dicts."""
-    children = spec["children_spec"]
-    kind = spec["type"]
-    if kind is None:
-        return next(leaves)
-    items = [_unflatten(child, leaves) for child in children]
-    if kind == "builtins.tuple":
-        return tuple(items)
-    if kind == "builtins.list":
+def _unflatten(spec, tensors):
+    """Rebuilds the exported nesting of outputs; classes that Python knows nothing of become dicts."""
+    if "tensor" in spec:
+        return tensors[spec["tensor"]]
+    if "value" in spec:
+        return spec["value"]
+    items = [_unflatten(child, tensors) for child in spec["children"]]
+    if spec["type"] == "builtins.list":
         return items
-    keys = json.loads(spec["context"])
-    if isinstance(keys, dict):
-        keys = keys.get("dict_context", [])
-    if isinstance(keys, list) and len(keys) == len(items):
-        return dict(zip(keys, items))
-    return tuple(items)
+    keys = _keys(spec)
+    return tuple(items) if keys is None or spec["type"] == "builtins.tuple" else dict(zip(keys, items))
 
 
 class Model:
@@ -212,6 +222,8 @@ class Model:
 
     def run_flat(self, tensors):
         """Runs on a flat list of input tensors; returns the flat list of output arrays (bfloat16 as uint16)."""
+        if not self._handle:
+            raise TenonError(1, "the model is closed; load it again")
         arguments = [_Argument(t) for t in tensors]
         inputs = (_Tensor * max(len(arguments), 1))(*(a.tensor for a in arguments))
         count = self._info.num_outputs
@@ -229,7 +241,7 @@ class Model:
 
     def __call__(self, *args, **kwargs):
         """Runs on arguments nested as at export. Returns torch tensors where the first input is one, else NumPy arrays."""
-        tensors = _leaves((args, kwargs))
+        tensors = self._flatten(args, kwargs)
         arrays = self.run_flat(tensors)
         if tensors and _is_torch(tensors[0]):
             import torch
@@ -237,10 +249,15 @@ class Model:
             for i, info in enumerate(self.outputs):
                 tensor = torch.from_numpy(arrays[i])
                 arrays[i] = tensor.view(torch.bfloat16) if info["dtype"] == "bfloat16" else tensor
-        spec = json.loads(self._info.out_spec) if self._info.out_spec else None
-        if not spec:
+        if not self._info.out_spec:
             return arrays[0] if len(arrays) == 1 else tuple(arrays)
-        return _unflatten(spec[1], iter(arrays))
+        return _unflatten(json.loads(self._info.out_spec), arrays)
+
+    def _flatten(self, args, kwargs):
+        if not self._info.in_spec:
+            return [*args, *kwargs.values()]
+        positional, named = json.loads(self._info.in_spec)["children"]
+        return _leaves(positional, args, "args") + _leaves(named, kwargs, "kwargs")
 
     def reset_state(self):
         """Puts every mutated buffer back to its exported value."""
