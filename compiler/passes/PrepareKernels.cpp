@@ -41,6 +41,41 @@ static bool shouldInline(OpOperand *operand) {
   return producer.getNumDpsInputs() == 0 || producer.getNumLoops() < consumer.getNumParallelLoops();
 }
 
+//===--- scalars -----------------------------------------------------------------------------------------------------===//
+
+// Scalars in memory are written by a kernel like any other value: tensor.from_elements becomes a generic that selects the
+// scalar of each position.
+static void writeScalarsByGenerics(func::FuncOp function) {
+  SmallVector<tensor::FromElementsOp> tensors;
+  function.walk([&](tensor::FromElementsOp op) { tensors.push_back(op); });
+  for (tensor::FromElementsOp op : tensors) {
+    OpBuilder builder(op);
+    Location loc = op.getLoc();
+    RankedTensorType type = op.getType();
+    Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+    SmallVector<AffineMap> maps{builder.getMultiDimIdentityMap(type.getRank())};
+    SmallVector<utils::IteratorType> kinds(type.getRank(), utils::IteratorType::parallel);
+    auto generic = linalg::GenericOp::create(
+        builder, loc, type, ValueRange(), empty, maps, kinds, [&](OpBuilder &nested, Location loc, ValueRange) {
+          Value position = arith::ConstantIndexOp::create(nested, loc, 0);
+          for (int64_t dim = 0; dim < type.getRank() && op.getElements().size() > 1; ++dim) {
+            Value size = arith::ConstantIndexOp::create(nested, loc, type.getDimSize(dim));
+            position = arith::AddIOp::create(nested, loc, arith::MulIOp::create(nested, loc, position, size),
+                                             linalg::IndexOp::create(nested, loc, dim));
+          }
+          Value element = op.getElements().front();
+          for (auto [index, other] : llvm::drop_begin(llvm::enumerate(op.getElements()))) {
+            Value here = arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::eq, position,
+                                               arith::ConstantIndexOp::create(nested, loc, index));
+            element = arith::SelectOp::create(nested, loc, here, other, element);
+          }
+          linalg::YieldOp::create(nested, loc, element);
+        });
+    op.replaceAllUsesWith(generic.getResult(0));
+    op.erase();
+  }
+}
+
 //===--- unit loops --------------------------------------------------------------------------------------------------===//
 
 namespace {
@@ -135,6 +170,7 @@ static void copyReadInits(func::FuncOp function) {
 }
 
 LogicalResult tenon::prepareKernels(func::FuncOp function) {
+  writeScalarsByGenerics(function);
   RewritePatternSet inlining(function.getContext());
   linalg::populateElementwiseOpsFusionPatterns(inlining, shouldInline);
   if (failed(applyPatternsGreedily(function, std::move(inlining))))

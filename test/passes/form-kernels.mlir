@@ -262,3 +262,19 @@ func.func @few_units(%x: tensor<1000000xf32>) -> tensor<f32> {
   } -> tensor<f32>
   return %r : tensor<f32>
 }
+
+// -----
+
+// Tests that a tensor of scalars is written by a kernel, which gets the sizes it is made of.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[SIZE:.*]] = tensor.dim
+// CHECK: tenon.launch @[[KERNEL:.*]] ins() outs(%{{.*}} : tensor<i64>) sizes(%[[SIZE]])
+// CHECK: func.func private @[[KERNEL]](%{{.*}}: tensor<i64>, %{{.*}}: index) -> tensor<i64>
+// CHECK: linalg.generic
+func.func @main(%x: tensor<?x3xf32>) -> tensor<i64> {
+  %c0 = arith.constant 0 : index
+  %size = tensor.dim %x, %c0 : tensor<?x3xf32>
+  %number = arith.index_cast %size : index to i64
+  %r = tensor.from_elements %number : tensor<i64>
+  return %r : tensor<i64>
+}
