@@ -115,6 +115,7 @@ public:
 
 private:
   void convertArguments();
+  void findUpdatesInPlace();
   void assignDestinations(func::ReturnOp terminator);
   void assignDestination(Value value, const StridedView &destination);
   void assignConcatSlices(ConcatOp concat);
@@ -136,6 +137,7 @@ private:
   FailureOr<StridedView> allocate(Operation *op, unsigned index, Value init);
   StridedView makeBuffer(Location loc, Type elementType, ArrayRef<OpFoldResult> sizes, ArrayRef<int64_t> order);
   StridedView rowMajorView(Value memref, ArrayRef<OpFoldResult> sizes);
+  StridedView globalView(Location loc, GlobalOp global, RankedTensorType type);
   void copyInto(Location loc, const StridedView &source, const StridedView &destination);
   StridedView copyOf(Location loc, const StridedView &source);
 
@@ -143,6 +145,8 @@ private:
   KernelSignatures &kernels;
   OpBuilder builder;
   DenseMap<Value, StridedView> views;
+  llvm::SmallPtrSet<OpOperand *, 8> inPlace;      // operands whose memory their op may change: nothing reads it afterwards
+  llvm::SmallPtrSet<Operation *, 8> readInPlace;  // loads of state that is written only after their last use
   DenseMap<Value, StridedView> destinations;      // results that are wanted in given memory
   DenseMap<Operation *, StridedView> concatBuffers; // concatenations whose memory exists before them
   SmallVector<Value> outputs;                     // memref arguments for the function's results
@@ -181,6 +185,18 @@ StridedView FunctionBufferizer::makeBuffer(Location loc, Type elementType, Array
   if (!dynamicSizes.empty() && !view.madeRowMajor)
     buffer->setAttr(layoutAttrName, builder.getDenseI64ArrayAttr(order));
   view.base = buffer;
+  return view;
+}
+
+// The memory of `global` through its own strides.
+StridedView FunctionBufferizer::globalView(Location loc, GlobalOp global, RankedTensorType type) {
+  StridedView view;
+  view.elementType = type.getElementType();
+  view.offset = builder.getIndexAttr(0);
+  view.sizes = getAsIndexOpFoldResult(builder.getContext(), type.getShape());
+  view.strides = global.getStrides() ? getAsIndexOpFoldResult(builder.getContext(), *global.getStrides())
+                                     : stridesInOrder(builder, loc, view.sizes, rowMajorOrder(type.getRank()));
+  view.base = LoadGlobalOp::create(builder, loc, view.type(), global.getSymName());
   return view;
 }
 
@@ -312,12 +328,69 @@ void FunctionBufferizer::assignConcatSlices(ConcatOp concat) {
   }
 }
 
+//===--- updates in place --------------------------------------------------------------------------------------------===//
+
+static bool isView(Operation *op) {
+  return isa<ReshapeOp, PermuteOp, BroadcastOp, tensor::ExtractSliceOp, tensor::CastOp>(op);
+}
+
+// True where `value` and its views are used before `limit` only, except by the operand `ignored`.
+static bool isUsedOnlyBefore(Value value, Operation *limit, const OpOperand *ignored = nullptr) {
+  return llvm::all_of(value.getUses(), [&](OpOperand &use) {
+    if (&use == ignored)
+      return true;
+    Operation *user = limit->getBlock()->findAncestorOpInBlock(*use.getOwner());
+    return user && user->isBeforeInBlock(limit) && (!isView(user) || isUsedOnlyBefore(user->getResult(0), limit));
+  });
+}
+
+// The operand whose elements `op` keeps where it does not write: what a copy is made of unless that memory may change.
+static OpOperand *updatedOperand(Value result) {
+  auto insert = result.getDefiningOp<tensor::InsertSliceOp>();
+  OpOperand *operand = insert ? &insert.getDestMutable() : nullptr;
+  if (auto op = result.getDefiningOp<DestinationStyleOpInterface>(); op && isa<TenonDialect>(op->getDialect()))
+    operand = op.getTiedOpOperand(cast<OpResult>(result));
+  return operand && !operand->get().getDefiningOp<tensor::EmptyOp>() ? operand : nullptr;
+}
+
+// State that the run replaces: its load needs no copy where the old value is read before the write only, and a chain of
+// updates that ends in the store happens in the state's own memory.
+void FunctionBufferizer::findUpdatesInPlace() {
+  Block &entry = function.getBody().front();
+  llvm::StringMap<unsigned> numLoads, numStores;
+  for (auto load : entry.getOps<LoadGlobalOp>())
+    ++numLoads[load.getGlobal()];
+  for (auto store : entry.getOps<StoreGlobalOp>())
+    ++numStores[store.getGlobal()];
+  for (auto store : entry.getOps<StoreGlobalOp>()) {
+    auto load = llvm::find_if(entry.getOps<LoadGlobalOp>(),
+                              [&](LoadGlobalOp load) { return load.getGlobal() == store.getGlobal(); });
+    if (numLoads[store.getGlobal()] != 1 || numStores[store.getGlobal()] != 1)
+      continue;
+    Value state = (*load).getResult();
+    SmallVector<OpOperand *> chain;
+    Value value = store.getValue();
+    while (OpOperand *operand = updatedOperand(value)) {
+      if (operand->getOwner()->getBlock() != &entry || !isUsedOnlyBefore(operand->get(), operand->getOwner(), operand))
+        break;
+      chain.push_back(operand);
+      value = operand->get();
+    }
+    if (value == state && !chain.empty())
+      inPlace.insert(chain.begin(), chain.end());
+    else if (!isUsedOnlyBefore(state, store))
+      continue;
+    readInPlace.insert(*load);
+  }
+}
+
 //===--- ops ---------------------------------------------------------------------------------------------------------===//
 
 FailureOr<StridedView> FunctionBufferizer::allocate(Operation *op, unsigned index, Value init) {
   auto empty = init.getDefiningOp<tensor::EmptyOp>();
-  if (!empty) { // reads and updates a value: a copy of it, in place
-    return copyOf(op->getLoc(), viewOf(init));
+  if (!empty) { // reads and updates a value: in its memory, or in a copy of it
+    OpOperand *operand = updatedOperand(op->getResult(index));
+    return inPlace.contains(operand) ? viewOf(init) : copyOf(op->getLoc(), viewOf(init));
   }
   if (auto destination = destinations.find(op->getResult(index)); destination != destinations.end())
     return destination->second;
@@ -388,7 +461,8 @@ void FunctionBufferizer::convertInsertSlice(tensor::InsertSliceOp op) {
                           ? makeBuffer(op.getLoc(), op.getType().getElementType(),
                                        op.getDest().getDefiningOp<tensor::EmptyOp>().getMixedSizes(),
                                        rowMajorOrder(op.getType().getRank()))
-                          : copyOf(op.getLoc(), viewOf(op.getDest()));
+                      : inPlace.contains(&op.getDestMutable()) ? viewOf(op.getDest())
+                                                               : copyOf(op.getLoc(), viewOf(op.getDest()));
   copyInto(op.getLoc(), viewOf(op.getSource()),
            whole.sliced(builder, op.getLoc(), op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides(),
                         op.getDroppedDims()));
@@ -460,28 +534,20 @@ LogicalResult FunctionBufferizer::convert(Operation *op) {
   } else if (auto load = dyn_cast<LoadGlobalOp>(op)) {
     auto type = cast<RankedTensorType>(load.getType());
     auto global = SymbolTable::lookupNearestSymbolFrom<GlobalOp>(load, load.getGlobalAttr());
-    StridedView view;
-    view.elementType = type.getElementType();
-    view.offset = builder.getIndexAttr(0);
-    view.sizes = getAsIndexOpFoldResult(builder.getContext(), type.getShape());
-    view.strides = global.getStrides()
-                       ? getAsIndexOpFoldResult(builder.getContext(), *global.getStrides())
-                       : stridesInOrder(builder, loc, view.sizes, rowMajorOrder(type.getRank()));
-    view.base = LoadGlobalOp::create(builder, loc, view.type(), load.getGlobal());
-    // A state that is written later in the run is read through a copy of its old value.
+    StridedView view = globalView(loc, global, type);
+    // A state whose old value is read after it is written is read through a copy.
     bool isWritten = global.getKind() == GlobalKind::State &&
                      llvm::any_of(function.getOps<StoreGlobalOp>(),
                                   [&](StoreGlobalOp store) { return store.getGlobal() == load.getGlobal(); });
-    views[load.getResult()] = isWritten ? copyOf(loc, view) : view;
+    views[load.getResult()] = isWritten && !readInPlace.contains(load) ? copyOf(loc, view) : view;
   } else if (auto store = dyn_cast<StoreGlobalOp>(op)) {
     const StridedView &value = viewOf(store.getValue());
     auto known = destinations.find(skipReshapes(store.getValue()));
     auto written = known == destinations.end() ? LoadGlobalOp() : known->second.base.getDefiningOp<LoadGlobalOp>();
-    if (!written || written.getGlobal() != store.getGlobal()) {
-      auto memory = LoadGlobalOp::create(
-          builder, loc, MemRefType::get(cast<RankedTensorType>(store.getValue().getType()).getShape(), value.elementType),
-          store.getGlobal());
-      copyInto(loc, value, rowMajorView(memory, value.sizes));
+    bool updatedInPlace = updatedOperand(store.getValue()) && inPlace.contains(updatedOperand(store.getValue()));
+    if (!updatedInPlace && (!written || written.getGlobal() != store.getGlobal())) {
+      auto global = SymbolTable::lookupNearestSymbolFrom<GlobalOp>(store, store.getGlobalAttr());
+      copyInto(loc, value, globalView(loc, global, cast<RankedTensorType>(store.getValue().getType())));
     }
   } else if (auto reshape = dyn_cast<ReshapeOp>(op)) {
     convertView(reshape);
@@ -538,6 +604,7 @@ LogicalResult FunctionBufferizer::convertBlock(Block &block) {
 LogicalResult FunctionBufferizer::run() {
   Block &entry = function.getBody().front();
   convertArguments();
+  findUpdatesInPlace();
   assignDestinations(cast<func::ReturnOp>(entry.getTerminator()));
   if (failed(convertBlock(entry)))
     return failure();

@@ -84,3 +84,57 @@ module {
     return %r : tensor<1x8x2x3xf32>
   }
 }
+
+// -----
+
+// Tests that state which is updated and stored, and whose old value nothing reads afterwards, is updated in its own memory.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[STATE:.*]] = tenon.load_global @keys : memref<4x8xf32>
+// CHECK-NOT: tenon.buffer
+// CHECK: %[[ROW:.*]] = memref.reinterpret_cast %[[STATE]] to offset: [8], sizes: [1, 8]
+// CHECK: memref.copy %{{.*}}, %[[ROW]]
+// CHECK-NEXT: memref.copy %[[STATE]], %{{.*}}
+// CHECK-NEXT: return
+module {
+  tenon.global @keys : tensor<4x8xf32> state
+  func.func @main(%x: tensor<1x8xf32>) -> tensor<4x8xf32> {
+    %old = tenon.load_global @keys : tensor<4x8xf32>
+    %new = tensor.insert_slice %x into %old[1, 0] [1, 8] [1, 1] : tensor<1x8xf32> into tensor<4x8xf32>
+    tenon.store_global %new, @keys : tensor<4x8xf32>
+    return %new : tensor<4x8xf32>
+  }
+}
+
+// -----
+
+// Tests that state whose old value is read after the update is copied first.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[STATE:.*]] = tenon.load_global @keys : memref<4x8xf32>
+// CHECK: %[[OLD:.*]] = tenon.buffer : memref<4x8xf32>
+// CHECK: memref.copy %[[STATE]], %[[OLD]]
+module {
+  tenon.global @keys : tensor<4x8xf32> state
+  func.func @main(%x: tensor<1x8xf32>) -> tensor<4x8xf32> {
+    %old = tenon.load_global @keys : tensor<4x8xf32>
+    %new = tensor.insert_slice %x into %old[1, 0] [1, 8] [1, 1] : tensor<1x8xf32> into tensor<4x8xf32>
+    tenon.store_global %new, @keys : tensor<4x8xf32>
+    return %old : tensor<4x8xf32>
+  }
+}
+
+// -----
+
+// Tests that an update which reads a view of the state it changes (a shift) works on a copy.
+// CHECK-LABEL: func.func @main
+// CHECK: tenon.load_global @keys
+// CHECK: tenon.buffer : memref<4x8xf32>
+module {
+  tenon.global @keys : tensor<4x8xf32> state
+  func.func @main() {
+    %old = tenon.load_global @keys : tensor<4x8xf32>
+    %head = tensor.extract_slice %old[0, 0] [3, 8] [1, 1] : tensor<4x8xf32> to tensor<3x8xf32>
+    %new = tensor.insert_slice %head into %old[1, 0] [3, 8] [1, 1] : tensor<3x8xf32> into tensor<4x8xf32>
+    tenon.store_global %new, @keys : tensor<4x8xf32>
+    return
+  }
+}
