@@ -5,7 +5,8 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
 // Ops are in destination-passing style and views carry their sizes, so a result's size is found by walking from it to
-// tensor.empty and the arguments. What is found is copied into a function of its own before other stages change @main.
+// tensor.empty and the arguments. What is found is copied into a function of its own before other stages change @main. So
+// are the guards: the runtime asks for the sizes first, and wrong inputs must be refused before a size is computed of them.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -37,6 +38,8 @@ public:
 
   /// The size of dimension `dim` of `tensor`; null where it depends on computed values.
   Value size(Value tensor, int64_t dim);
+  /// Repeats `guard` where it depends on the inputs' sizes only.
+  void repeat(GuardOp guard);
   OpBuilder builder;
 
 private:
@@ -123,6 +126,11 @@ Value SizeBuilder::scalar(Value value) {
   return result;
 }
 
+void SizeBuilder::repeat(GuardOp guard) {
+  if (llvm::all_of(guard->getOperands(), [&](Value operand) { return scalar(operand) != nullptr; }))
+    builder.clone(*guard, mapping);
+}
+
 static MemRefType asMemRef(Type type) {
   auto tensor = cast<RankedTensorType>(type);
   return MemRefType::get(tensor.getShape(), tensor.getElementType());
@@ -151,10 +159,13 @@ FailureOr<OwningOpRef<func::FuncOp>> deriveOutputShapes(ModuleOp module) {
     for (auto [dim, size] : llvm::enumerate(cast<RankedTensorType>(output.getType()).getShape()))
       if (ShapedType::isDynamic(size))
         dynamic.emplace_back(output, dim);
-  if (dynamic.empty())
+  auto guards = main.front().getOps<GuardOp>();
+  if (dynamic.empty() && guards.empty())
     return OwningOpRef<func::FuncOp>();
   OwningOpRef<func::FuncOp> shapes(createFunction(main, dynamic.size()));
   SizeBuilder sizes(main, *shapes);
+  for (GuardOp guard : guards)
+    sizes.repeat(guard);
   SmallVector<Value> results;
   for (auto [output, dim] : dynamic) {
     results.push_back(sizes.size(output, dim));

@@ -166,7 +166,8 @@ static std::string modelFields(const ModelDescription &description, const Weight
       fieldLines({{"globals", table("globals", file.globals.size())},
                   {"numGlobals", std::to_string(file.globals.size())},
                   {"numSites", std::to_string(file.numSites)},
-                  {"hasDynamicShapes", hasDynamicSize(description.inputs) ? "true" : "false"},
+                  {"hasDynamicShapes",
+                   hasDynamicSize(description.inputs) || hasDynamicSize(description.outputs) ? "true" : "false"},
                   {"weightsBytes", integerLiteral(weights.bytes)},
                   {"weightsHash", "0x" + llvm::utohexstr(weights.hash, /*LowerCase=*/true, /*Width=*/16)},
                   {"weightsFile", weights.file.empty() ? "nullptr" : text(weights.file)},
@@ -239,14 +240,14 @@ static std::string headerComment(const ModelDescription &description, const Mode
 
 //===--- functions ---------------------------------------------------------------------------------------------------===//
 
-// Stores one size per output dimension: constants, and in order the results of @output_shapes.
+// Repeats the guards, then stores one size per output dimension: constants, and in order the results of @output_shapes.
 static FailureOr<std::string> outputShapes(ModuleOp module, const ModelDescription &description, FileContext &file) {
   std::vector<std::string> dynamicSizes;
   std::string body;
-  if (hasDynamicSize(description.outputs)) {
-    auto function = module.lookupSymbol<func::FuncOp>(outputShapesFunctionName);
-    if (!function)
-      return module.emitError("outputs have dynamic sizes but there is no @") << outputShapesFunctionName;
+  auto function = module.lookupSymbol<func::FuncOp>(outputShapesFunctionName);
+  if (!function && hasDynamicSize(description.outputs))
+    return module.emitError("outputs have dynamic sizes but there is no @") << outputShapesFunctionName;
+  if (function) {
     FunctionEmitter emitter(file, function, function.getNumArguments());
     FailureOr<std::string> text = emitter.emit(&dynamicSizes);
     if (failed(text))
