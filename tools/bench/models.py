@@ -91,6 +91,35 @@ MODELS = {
 }
 
 
+def _is_image_classifier(name):
+    return "input_ids" not in MODELS[name](True, 1)[2]
+
+
+def dynamic_shapes(name):
+    """What varies, as torch.export wants it: the batch, and the sequence lengths of language models."""
+    from torch.export import Dim
+
+    batch = Dim("batch", max=64)
+    if _is_image_classifier(name):
+        return ({0: batch},)
+    _, _, kwargs = MODELS[name](True, 1)
+    return {key: {0: batch, 1: Dim(f"{key}_length", min=4, max=64)} for key in kwargs}
+
+
+def dynamic_sizes(name):
+    """Sizes of tiny models to compare at: (batch,) or (batch, length)."""
+    return [(3,), (1,)] if _is_image_classifier(name) else [(3, 7), (2, 33), (1, 16)]
+
+
+def example_inputs(name, size):
+    """args and kwargs of the tiny model at `size`, one of `dynamic_sizes`."""
+    _, args, kwargs = MODELS[name](True, size[0])
+    torch.manual_seed(SEED + 2)
+    if len(size) == 1:
+        return args, {}
+    return (), {key: torch.randint(3, 512, (size[0], size[1] + 4 * i)) for i, key in enumerate(kwargs)}
+
+
 def build(name, tiny=False, batch=None):
     """The module in eval mode, its args and its kwargs. Batch 1 at full size, 2 when tiny."""
     torch.manual_seed(SEED)

@@ -1,0 +1,269 @@
+"""Models whose sizes vary, models that keep state, and wrong sizes, against eager.
+
+`compare_dynamic.py [NAME...]` runs all, or those whose name contains a given text.
+"""
+import copy
+import os
+import sys
+import tempfile
+import traceback
+
+import eager  # first: skips where PyTorch is absent
+import models
+import tenon
+import torch
+import torch.nn.functional as F
+from tenon.exporting import export, flatten_tensors
+from torch import nn
+from torch.export import Dim
+
+CASES = {}
+
+
+def case(f):
+    """Registers `f(folder)`, which raises where something does not agree."""
+    CASES[f.__name__] = f
+    return f
+
+
+def module_of(f):
+    class Function(nn.Module):
+        def forward(self, *args):
+            return f(*args)
+
+    return Function().eval()
+
+
+def compare_sizes(folder, f, make, dynamic_shapes, sizes):
+    """Exports `f` (a module, or a function of tensors) at sizes[0] and compares at all; `make(*size)` gives the inputs."""
+    module = f.eval() if isinstance(f, nn.Module) else module_of(f)
+    if not isinstance(f, nn.Module):
+        dynamic_shapes = (dynamic_shapes,)  # of *args
+    first, *others = [make(*size) for size in sizes]
+    eager.compare(module, first, {}, folder, [(inputs, {}) for inputs in others], dynamic_shapes)
+
+
+#===--- sizes ---===
+
+
+@case
+def pointwise_and_softmax(folder):
+    rows, columns = Dim("rows", max=512), Dim("columns", max=512)
+    compare_sizes(folder, lambda x, y: (F.softmax(x * y + 1, -1), (x + y).sum(0), x.amax(1, keepdim=True)),
+                  lambda r, c: (torch.randn(r, c), torch.randn(c)), ({0: rows, 1: columns}, {0: columns}),
+                  [(4, 8), (2, 2), (7, 13), (1, 5), (130, 67)])
+
+
+@case
+def sizes_as_values(folder):
+    batch = Dim("batch", max=64)
+    compare_sizes(folder, lambda x: (x / x.shape[0], torch.arange(x.shape[0]), torch.full((2, x.shape[0]), x.shape[0] + 1),
+                                     x.mean(0)),
+                  lambda b: (torch.randn(b, 6),), ({0: batch},), [(4,), (2,), (9,), (64,)])
+
+
+@case
+def size_as_output(folder):
+    batch = Dim("batch", max=64)
+
+    class Counts(nn.Module):
+        def forward(self, x):
+            return x + 1, x.shape[0] * 2
+
+    path = os.path.join(folder, "model.pt2")
+    export(Counts().eval(), (torch.randn(4, 3),), dynamic_shapes=({0: batch},), path=path)
+    model = tenon.load(eager.compile_program(path))
+    for b in (4, 2, 11):
+        assert int(model.run_flat([torch.randn(b, 3)])[1]) == 2 * b
+
+
+@case
+def reshapes(folder):
+    batch, sequence = Dim("batch", max=16), Dim("sequence", min=3, max=64)
+    compare_sizes(folder, lambda x: (x.reshape(x.shape[0], x.shape[1], 4, 3).transpose(1, 2),
+                                     x.flatten(0, 1), x.permute(2, 0, 1).reshape(12, -1), x[:, 1:], x[:, -1]),
+                  lambda b, s: (torch.randn(b, s, 12),), ({0: batch, 1: sequence},), [(2, 5), (3, 3), (1, 8), (16, 33)])
+
+
+@case
+def attention_block(folder):
+    batch, sequence = Dim("batch", max=16), Dim("sequence", max=64)
+    torch.manual_seed(3)
+    layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, dropout=0.0)
+    compare_sizes(folder, module_with(layer, lambda m, x: m(x)), lambda b, s: (torch.randn(b, s, 32),),
+                  ({0: batch, 1: sequence},), [(2, 6), (3, 2), (5, 17), (2, 64)])
+
+
+def module_with(inner, f):
+    class Wrapper(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x):
+            return f(self.inner, x)
+
+    return Wrapper().eval()
+
+
+@case
+def image_size(folder):
+    height, width = Dim("height", min=10, max=128), Dim("width", min=10, max=128)
+    torch.manual_seed(4)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2), nn.Conv2d(8, 4, 3, stride=2),
+                        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+    compare_sizes(folder, module_with(net, lambda m, x: m(x)), lambda b, h, w: (torch.randn(b, 3, h, w),),
+                  ({0: Dim("batch", max=8), 2: height, 3: width},), [(2, 16, 24), (3, 10, 11), (8, 33, 65)])
+
+
+@case
+def concatenation(folder):
+    a, b = Dim("a", max=32), Dim("b", max=32)
+    compare_sizes(folder, lambda x, y: (torch.cat([x * 2, y + 1]), torch.cat([x, y, x]).relu()),
+                  lambda m, n: (torch.randn(m, 4), torch.randn(n, 4)), ({0: a}, {0: b}), [(3, 5), (2, 2), (17, 9)])
+
+
+@case
+def derived_sizes(folder):
+    half = Dim("half", min=2, max=32)
+    compare_sizes(folder, lambda x, y: (x[: y.shape[0]] + y, x.reshape(y.shape[0], 2, 3) - 1),
+                  lambda h: (torch.randn(2 * h, 3), torch.randn(h, 3)), ({0: 2 * half}, {0: half}), [(4,), (2,), (31,)])
+
+
+def check_model(name):
+    def run(folder):
+        module, args, kwargs = models.build(name, tiny=True)
+        others = [models.example_inputs(name, size) for size in models.dynamic_sizes(name)]
+        worst = eager.compare(module, args, kwargs, folder, others, models.dynamic_shapes(name))
+        print(f"  {name}: {len(others) + 1} sizes, error against f64 {worst:.2e}")
+
+    CASES[f"model_{name}"] = run
+
+
+for name in models.MODELS:
+    check_model(name)
+
+
+#===--- guards ---===
+
+
+def expect_error(model, inputs, *parts):
+    try:
+        model.run_flat(inputs)
+    except tenon.TenonError as error:
+        for part in parts:
+            assert part in str(error), f"{error}: does not say {part!r}"
+        return
+    raise AssertionError(f"sizes {[list(i.shape) for i in inputs]} were accepted; {parts} was expected")
+
+
+@case
+def wrong_sizes(folder):
+    rows = Dim("rows", min=2, max=10)
+    path = os.path.join(folder, "model.pt2")
+    export(module_of(lambda x, y: x.reshape(-1, 4) + y.sum()), (torch.randn(4, 8), torch.randn(4)),
+           dynamic_shapes=(({0: rows, 1: 4 * Dim("quarter", min=2, max=16)}, {0: rows}),), path=path)
+    model = tenon.load(eager.compile_program(path))
+    expect_error(model, [torch.randn(11, 8), torch.randn(11)], "has size 11 in dimension 0", "at most 10")
+    expect_error(model, [torch.randn(1, 8), torch.randn(1)], "has size 1 in dimension 0", "at least 2")
+    expect_error(model, [torch.randn(4, 8), torch.randn(5)], "has size 5 in dimension 0", "= 4")
+    expect_error(model, [torch.randn(4, 10), torch.randn(4)], "has size 10 in dimension 1")
+    x, y = torch.randn(3, 12), torch.randn(3)
+    torch.testing.assert_close(torch.from_numpy(model.run_flat([x, y])[0]), x.reshape(-1, 4) + y.sum())
+
+
+@case
+def wrong_sizes_of_a_scalar(folder):
+    path = os.path.join(folder, "model.pt2")
+    export(module_of(lambda x: x.sum()), (torch.randn(4),), dynamic_shapes=(({0: Dim("n", min=2, max=9)},),), path=path)
+    model = tenon.load(eager.compile_program(path))
+    expect_error(model, [torch.randn(10)], "has size 10 in dimension 0", "at most 9")
+
+
+#===--- state ---===
+
+
+def compare_state(folder, module, calls, dynamic_shapes=None):
+    """Runs the same calls in eager and compiled, then again after reset_state: state must persist and be restored."""
+    path = os.path.join(folder, "model.pt2")
+    export(copy.deepcopy(module), calls[0], dynamic_shapes=dynamic_shapes, path=path)
+    model = tenon.load(eager.compile_program(path))
+    for _ in range(2):
+        reference = copy.deepcopy(module)
+        for inputs in calls:
+            with torch.no_grad():
+                expected = flatten_tensors(reference(*inputs))
+            for actual, e in zip(model.run_flat(list(inputs)), expected, strict=True):
+                torch.testing.assert_close(torch.from_numpy(actual), e)
+        model.reset_state()
+
+
+class Counter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("count", torch.tensor(3, dtype=torch.int64))
+        self.register_buffer("total", torch.zeros(4))
+
+    def forward(self, x):
+        self.count += 1
+        before = self.total.clone()
+        self.total.add_(x)
+        return self.count * 2, before, self.total - x
+
+
+@case
+def counter(folder):
+    compare_state(folder, Counter().eval(), [(torch.randn(4),) for _ in range(3)])
+
+
+class Cache(nn.Module):
+    """Keys of the positions seen so far, in one buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("keys", torch.zeros(2, 8, 4))
+
+    def forward(self, position, key):
+        self.keys.index_copy_(1, position, key)
+        return self.keys.sum(1), self.keys[:, 2:5] * 2
+
+
+@case
+def cache_by_index_copy(folder):
+    compare_state(folder, Cache().eval(), [(torch.tensor([p]), torch.randn(2, 1, 4)) for p in (0, 3, 7)])
+
+
+class SliceCache(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("keys", torch.zeros(2, 8, 4))
+
+    def forward(self, key):
+        self.keys[:, 1:3] = key
+        return self.keys * 1.5
+
+
+@case
+def cache_by_slice(folder):
+    compare_state(folder, SliceCache().eval(), [(torch.randn(2, 2, 4),) for _ in range(3)])
+
+
+def main():
+    failures = 0
+    names = [n for n in CASES if not sys.argv[1:] or any(text in n for text in sys.argv[1:])]
+    for name in names:
+        torch.manual_seed(1)
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                CASES[name](folder)
+                print(f"{name}: agrees")
+            except Exception as error:
+                failures += 1
+                print(f"{name}: FAILED")
+                traceback.print_exception(error, limit=-2)
+    print(f"{len(names) - failures} of {len(names)} agree")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
