@@ -9,6 +9,7 @@
 //   oneDNN     with the epilogue as post-ops; constant rhs packed once
 //   oneDNN     on dense copies of operands whose strides it refuses
 //   oneDNN     without post-ops, the epilogue in a second pass
+//   tiles      f32 where oneDNN has plain loops only (arm64 without SVE): tile products, which are OpenBLAS there
 //   loops      every other dtype
 //
 // Zen 5, f32, one thread, GFLOPS of 277 peak, oneDNN packed / oneDNN plain / OpenBLAS (AVX2 kernels there):
@@ -20,9 +21,11 @@
 #include "Gemv.h"
 #include "MatmulShapes.h"
 #include "ReferenceMatmul.h"
+#include "TileGemm.h"
 #include "onednn/Primitive.h"
 
 #include <algorithm>
+#include <limits>
 
 using namespace tenon;
 using namespace tenon::library;
@@ -30,7 +33,7 @@ using dnnl::memory;
 
 namespace {
 struct MatmulPlan {
-  enum class Route { Gemv, OneDnn, Loops } route = Route::Loops;
+  enum class Route { Gemv, OneDnn, Tiles, Loops } route = Route::Loops;
   std::string implementation = "ref:loops";
   std::unique_ptr<onednn::Primitive> primitive;
   void *packedRhs = nullptr;
@@ -40,6 +43,7 @@ struct MatmulPlan {
 
 struct MatmulSite : PlanCache<MatmulPlan> {
   onednn::PackedConstants constants;
+  TileGemms tiles;
 };
 
 struct MatmulCall {
@@ -64,6 +68,41 @@ static bool isDenseMatrix(const TensorView &view) {
   int64_t row = view.strides[view.rank - 2], column = view.strides[view.rank - 1];
   int64_t m = view.sizes[view.rank - 2], n = view.sizes[view.rank - 1];
   return (column == 1 && row >= n) || (row == 1 && column >= m);
+}
+
+/// True where the rows of `view` are contiguous and do not overlap.
+static bool hasPlainRows(const TensorView &view) {
+  return view.strides[view.rank - 1] == 1 && view.strides[view.rank - 2] >= view.sizes[view.rank - 1];
+}
+
+/// Plans products of tiles; returns false where they have no such dtype.
+static bool planTiles(MatmulSite &site, const MatmulCall &call, MatmulPlan &plan) {
+  const MatmulOperands &operands = call.operands;
+  for (const TensorView *view : {&operands.lhs, &operands.rhs, &operands.output})
+    if (view->dtype != DType::F32 || spanInElements(*view) > std::numeric_limits<int32_t>::max())
+      return false;
+  plan = MatmulPlan();
+  plan.route = MatmulPlan::Route::Tiles;
+  plan.fusesEpilogue = false;
+  plan.copiesLhs = !hasPlainRows(operands.lhs);
+  plan.copiesOutput = !hasPlainRows(operands.output);
+  plan.copiesRhs = !hasPlainRows(operands.rhs);
+  if (plan.copiesRhs && call.spec.rhsIsConstant) {
+    plan.packedRhs = site.constants.get(call.context, onednn::describe(operands.rhs), operands.rhs,
+                                        onednn::describe(denseLike(operands.rhs, nullptr)));
+    plan.copiesRhs = false;
+  }
+  plan.implementation = site.tiles.implementation();
+  return true;
+}
+
+/// True for oneDNN's implementations that are plain loops. Its "gemm:jit:f32" has kernels on x86-64 only.
+static bool isUntuned(std::string_view implementation) {
+#ifdef __aarch64__
+  if (implementation.starts_with("gemm:"))
+    return true;
+#endif
+  return onednn::isReference(implementation);
 }
 
 /// Tries to make the plan's primitive; returns false where oneDNN has none but loops.
@@ -97,7 +136,7 @@ static bool makePrimitive(MatmulSite &site, const MatmulCall &call, bool onCopie
   }
   dnnl::matmul::primitive_desc description(onednn::engine(), onednn::describe(lhs), rhsLayout, biasLayout,
                                            onednn::describe(output), onednn::attributes(steps->steps), true);
-  if (!description || onednn::isReference(description.impl_info_str()))
+  if (!description || isUntuned(description.impl_info_str()))
     return false;
 
   std::vector<std::pair<int, memory::desc>> arguments = {{DNNL_ARG_SRC, description.src_desc()},
@@ -128,7 +167,7 @@ static std::shared_ptr<const MatmulPlan> makePlan(MatmulSite &site, const Matmul
   bool isPlanned = biasIsDense && call.operands.k() > 0 &&
                    (makePrimitive(site, call, false, true, *plan) || makePrimitive(site, call, true, true, *plan) ||
                     makePrimitive(site, call, false, false, *plan) || makePrimitive(site, call, true, false, *plan));
-  if (!isPlanned) {
+  if (!isPlanned && (call.operands.k() == 0 || !planTiles(site, call, *plan))) {
     *plan = MatmulPlan();
     onednn::warnIfReference(plan->implementation, "matmul");
   }
@@ -168,7 +207,15 @@ static size_t alignedBytes(const TensorView &view) {
   return (static_cast<size_t>(countElements(view)) * sizeInBytes(view.dtype) + 63) / 64 * 64;
 }
 
-static void runPrimitive(const MatmulCall &call, const MatmulPlan &plan) {
+namespace {
+/// The operands a plan works on, copied where it asks for copies, and the scratch memory behind them.
+struct StagedOperands {
+  TensorView lhs, rhs, output;
+  char *rest;
+};
+} // namespace
+
+static StagedOperands stageOperands(const MatmulCall &call, const MatmulPlan &plan) {
   const MatmulOperands &operands = call.operands;
   size_t bytes = plan.scratchpadBytes + 64;
   for (auto [copies, view] : {std::pair(plan.copiesLhs, &operands.lhs), std::pair(plan.copiesRhs, &operands.rhs),
@@ -180,26 +227,76 @@ static void runPrimitive(const MatmulCall &call, const MatmulPlan &plan) {
     next += alignedBytes(view);
     return denseLike(view, memory);
   };
-  TensorView lhs = plan.copiesLhs ? take(operands.lhs) : operands.lhs;
-  TensorView rhs = plan.copiesRhs ? take(operands.rhs) : operands.rhs;
-  TensorView output = plan.copiesOutput ? take(operands.output) : operands.output;
+  StagedOperands staged = {operands.lhs, operands.rhs, operands.output, nullptr};
   if (plan.copiesLhs)
-    copy(call.context, operands.lhs, lhs);
+    staged.lhs = take(operands.lhs);
   if (plan.copiesRhs)
-    copy(call.context, operands.rhs, rhs);
+    staged.rhs = take(operands.rhs);
+  if (plan.copiesOutput)
+    staged.output = take(operands.output);
+  staged.rest = next;
+  if (plan.copiesLhs)
+    copy(call.context, operands.lhs, staged.lhs);
+  if (plan.copiesRhs)
+    copy(call.context, operands.rhs, staged.rhs);
+  return staged;
+}
 
-  void *data[16] = {lhs.data, plan.packedRhs ? plan.packedRhs : rhs.data, output.data};
+static void finish(const MatmulCall &call, const MatmulPlan &plan, const StagedOperands &staged) {
+  if (plan.copiesOutput)
+    copy(call.context, staged.output, call.operands.output);
+  if (!plan.fusesEpilogue)
+    applyEpilogue(call.context, call.spec.epilogue, call.operands.extraViews(), call.operands.output);
+}
+
+static void runPrimitive(const MatmulCall &call, const MatmulPlan &plan) {
+  const MatmulOperands &operands = call.operands;
+  StagedOperands staged = stageOperands(call, plan);
+  void *data[16] = {staged.lhs.data, plan.packedRhs ? plan.packedRhs : staged.rhs.data, staged.output.data};
   int32_t count = 3;
   if (call.bias)
     data[count++] = call.bias->data;
   for (int32_t i = 0; plan.fusesEpilogue && i < operands.numExtras; ++i)
     data[count++] = operands.extras[i].data;
-  data[count++] = next;
+  data[count++] = staged.rest;
   plan.primitive->execute(data);
-  if (plan.copiesOutput)
-    copy(call.context, output, operands.output);
-  if (!plan.fusesEpilogue)
-    applyEpilogue(call.context, call.spec.epilogue, operands.extraViews(), operands.output);
+  finish(call, plan, staged);
+}
+
+/// Writes the bias to the `rows` x `columns` block at `result`, to be added to.
+static void fillWithBias(const TensorView &bias, int64_t firstColumn, int64_t rows, int64_t columns, float *result,
+                         int64_t stride) {
+  for (int64_t j = 0; j < columns; ++j)
+    result[j] = static_cast<float>(loadElement<double>(bias, (firstColumn + j) * bias.strides[0]));
+  for (int64_t i = 1; i < rows; ++i)
+    std::copy_n(result, columns, result + i * stride);
+}
+
+static void runTiles(TileGemms &tiles, const MatmulCall &call, const MatmulPlan &plan) {
+  // Large enough that packing a tile's operands, which OpenBLAS does per call, is small beside the product.
+  constexpr int64_t tileRows = 128, tileColumns = 256;
+  const MatmulOperands &operands = call.operands;
+  StagedOperands staged = stageOperands(call, plan);
+  if (plan.packedRhs)
+    staged.rhs = denseLike(operands.rhs, plan.packedRhs);
+  int32_t rank = operands.rank(), rowDim = rank - 2;
+  TensorView lhs = broadcastTo(staged.lhs, operands.output), rhs = broadcastTo(staged.rhs, operands.output);
+  int64_t lhsStride = staged.lhs.strides[rowDim], rhsStride = staged.rhs.strides[rowDim],
+          stride = staged.output.strides[rowDim];
+  int64_t m = operands.m(), n = operands.n(), k = operands.k();
+  int64_t rowTiles = (m + tileRows - 1) / tileRows, columnTiles = (n + tileColumns - 1) / tileColumns;
+  call.context.parallelFor(operands.numBatches() * rowTiles * columnTiles, [&](int64_t task) {
+    int64_t batch = task / (rowTiles * columnTiles);
+    int64_t row = task / columnTiles % rowTiles * tileRows, column = task % columnTiles * tileColumns;
+    int64_t rows = std::min(tileRows, m - row), columns = std::min(tileColumns, n - column);
+    const float *left = static_cast<const float *>(lhs.data) + offsetOf(lhs, rowDim, batch) + row * lhsStride;
+    const float *right = static_cast<const float *>(rhs.data) + offsetOf(rhs, rowDim, batch) + column;
+    float *result = static_cast<float *>(staged.output.data) + offsetOf(staged.output, rowDim, batch) + row * stride + column;
+    if (call.bias)
+      fillWithBias(*call.bias, column, rows, columns, result, stride);
+    tiles.multiply(rows, columns, k, left, lhsStride, right, rhsStride, result, stride, call.bias != nullptr);
+  });
+  finish(call, plan, staged);
 }
 
 void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorView &lhs, const TensorView &rhs,
@@ -217,6 +314,7 @@ void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorV
   switch (plan->route) {
   case MatmulPlan::Route::Gemv: return runGemv(call);
   case MatmulPlan::Route::OneDnn: return runPrimitive(call, *plan);
+  case MatmulPlan::Route::Tiles: return runTiles(state.tiles, call, *plan);
   case MatmulPlan::Route::Loops: return referenceMatmul(context, spec, operands, bias);
   }
 }
