@@ -229,6 +229,58 @@ Value hardshrink(Body &k) {
   return k.select(arith::AndIOp::create(k.b, k.loc, low, high), k.constant(0), x);
 }
 
+// NaN loses, unlike in max and min.
+template <bool isMax> Value extremeOfNumbers(Body &k) {
+  Value x = k.x[0], y = k.x[1], result = isMax ? k.max(x, y) : k.min(x, y);
+  return k.isFloat() ? k.select(k.isNan(x), y, k.select(k.isNan(y), x, result)) : result;
+}
+
+// sin(pi x) / (pi x), 1 at zero.
+Value sincBody(Body &k) {
+  Value scaled = k.mul(k.constant(3.14159265358979323846), k.x[0]);
+  Value value = k.div(k.op<math::SinOp>(scaled), scaled);
+  return k.select(k.compare(Math::Order::Eq, k.x[0], k.constant(0)), k.constant(1), value);
+}
+
+Value signBit(Body &k) {
+  if (isUnsigned(k.dtype) || k.dtype == ScalarType::Bool)
+    return scalarConstant(k.b, k.loc, ScalarType::Bool, int64_t{0});
+  Value signedOne = k.isFloat() ? Value(math::CopySignOp::create(k.b, k.loc, k.constant(1), k.x[0])) : k.x[0];
+  return k.compare(Math::Order::Lt, signedOne, k.constant(0));
+}
+
+// log(x / (1 - x)), x limited to [eps, 1 - eps] where eps is given.
+Value logitBody(Body &k) {
+  Value x = k.x[0];
+  if (k.call.has("eps"))
+    x = k.min(k.max(x, k.param("eps")), k.sub(k.constant(1), k.param("eps")));
+  return k.op<math::LogOp>(k.div(x, k.sub(k.constant(1), x)));
+}
+
+// max + log1p(exp(-|a - b|)); equal operands first, for infinities have no difference.
+Value logAddExp(Body &k) {
+  Value distance = k.op<math::AbsFOp>(k.sub(k.x[0], k.x[1]));
+  Value sum = k.add(k.max(k.x[0], k.x[1]), k.op<math::Log1pOp>(k.op<math::ExpOp>(k.neg(distance))));
+  Value isInfinitePair = arith::AndIOp::create(k.b, k.loc, k.compare(Math::Order::Eq, k.x[0], k.x[1]), isInfinite(k));
+  return k.select(isInfinitePair, k.x[0], sum);
+}
+
+// 0 below zero, 1 above, `values` at zero.
+Value heavisideBody(Body &k) {
+  Value zero = k.constant(0);
+  Value step = k.select(k.compare(Math::Order::Gt, k.x[0], zero), k.constant(1), zero);
+  return k.select(k.compare(Math::Order::Eq, k.x[0], zero), k.x[1], step);
+}
+
+// -x log x, 0 at zero, minus infinity below, NaN stays.
+Value entropyBody(Body &k) {
+  Value x = k.x[0], zero = k.constant(0);
+  Value positive = k.neg(k.mul(x, k.op<math::LogOp>(x)));
+  Value rest = k.select(k.compare(Math::Order::Eq, x, zero), zero, k.neg(highestConstant(k.b, k.loc, k.dtype)));
+  Value value = k.select(k.compare(Math::Order::Gt, x, zero), positive, rest);
+  return k.select(k.isNan(x), x, value);
+}
+
 template <Math::Order order> Value comparison(Body &k) { return k.compare(order, k.x[0], k.x[1]); }
 template <typename Op> Value unary(Body &k) { return k.op<Op>(); }
 template <typename Op> Value roundingOf(Body &k) { return k.isFloat() ? k.op<Op>() : k.x[0]; }
@@ -266,6 +318,11 @@ const PointwiseRow rows[] = {
      false,
      [](Body &k) { return k.op<math::SqrtOp>(k.add(k.mul(k.x[0], k.x[0]), k.mul(k.x[1], k.x[1]))); }},
     {"xlogy", Floating, {"self", "other"}, false, xlogy},
+    {"special_xlogy", Floating, {"self", "other"}, false, xlogy},
+    {"fmax", Common, {"self", "other"}, false, extremeOfNumbers<true>},
+    {"fmin", Common, {"self", "other"}, false, extremeOfNumbers<false>},
+    {"logaddexp", Floating, {"self", "other"}, false, logAddExp},
+    {"heaviside", Common, {"self", "values"}, false, heavisideBody},
     {"lerp", Common, {"self", "end", "weight"}, false, lerpBody},
     {"addcmul",
      Common,
@@ -287,6 +344,8 @@ const PointwiseRow rows[] = {
     {"isnan", Common, {"self"}, true, [](Body &k) { return k.isNan(k.x[0]); }},
     {"isinf", Common, {"self"}, true, isInfinite},
     {"isfinite", Common, {"self"}, true, isFinite},
+
+    {"signbit", Common, {"self"}, true, signBit},
 
     {"logical_and", Boolean, {"self", "other"}, true, binary<arith::AndIOp>},
     {"logical_or", Boolean, {"self", "other"}, true, binary<arith::OrIOp>},
@@ -335,6 +394,9 @@ const PointwiseRow rows[] = {
     {"atanh", Floating, {"self"}, false, unary<math::AtanhOp>},
     {"erf", Floating, {"self"}, false, unary<math::ErfOp>},
     {"erfc", Floating, {"self"}, false, unary<math::ErfcOp>},
+    {"sinc", Floating, {"self"}, false, sincBody},
+    {"logit", Floating, {"self"}, false, logitBody},
+    {"special_entr", Floating, {"self"}, false, entropyBody},
     {"deg2rad",
      Floating,
      {"self"},
