@@ -22,7 +22,7 @@ double ProgressLine::seconds() const {
 void ProgressLine::show(const std::string &text) {
   std::string timed = llvm::formatv("{0} ({1:f1} s)", text, seconds());
   if (verbose)
-    llvm::errs() << timed << "\n";
+    llvm::errs() << timed + "\n"; // one write: a crash leaves no half line
   else if (isTerminal)
     llvm::errs() << "\r\033[K" << timed;
 }
