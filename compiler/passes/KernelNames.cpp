@@ -19,8 +19,11 @@ static constexpr size_t maxNameLength = 40;
 // "Layer.0/add_12" is "layer_0_add": numbers at the end tell nodes of one kind apart, which a shared kernel does not.
 static std::string sanitised(StringRef name) {
   std::string result;
-  for (char c : name.rtrim("0123456789").rtrim("_."))
-    result += llvm::isAlnum(c) ? llvm::toLower(c) : '_';
+  for (char c : name.rtrim("0123456789").trim("_.")) {
+    bool isRepeated = !llvm::isAlnum(c) && StringRef(result).ends_with("_"); // C++ reserves double underscores
+    if (!isRepeated)
+      result += llvm::isAlnum(c) ? llvm::toLower(c) : '_';
+  }
   return result;
 }
 

@@ -283,10 +283,39 @@ static Results importSoftmax(Call &call, bool isLog) {
                    })};
 }
 
+// v * (g / |v|), the norm over all dimensions but `dim`.
+static Results importWeightNorm(Call &call) {
+  Emitter &e = call.e;
+  Tensor v = call.tensor("v"), g = call.tensor("g");
+  int64_t dim = call.dim("dim", v.rank());
+  SmallVector<int64_t> others;
+  for (int64_t i = 0; i < v.rank(); ++i)
+    if (i != dim)
+      others.push_back(i);
+  ScalarType compute = computeType(v.dtype);
+  Tensor squares = e.reduceMapped(
+      v, e.b.getMultiDimIdentityMap(v.rank()), v.sizes, others, compute, Scalar::of(int64_t{0}),
+      [&](OpBuilder &b, Location loc, ValueRange args) {
+        Value value = castScalar(b, loc, args[0], v.dtype, compute);
+        return Math(b, loc, compute).mul(value, value);
+      },
+      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, compute).add(acc, next); });
+  Tensor scale = e.pointwise({g, e.keepDims(squares, v, others)}, g.sizes, compute,
+                             [&](OpBuilder &b, Location loc, ValueRange args) {
+                               Value norm = math::SqrtOp::create(b, loc, args[1]);
+                               return Math(b, loc, compute).div(castScalar(b, loc, args[0], g.dtype, compute), norm);
+                             });
+  return {e.pointwise({v, scale}, v.sizes, v.dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
+    Value value = castScalar(b, loc, args[0], v.dtype, compute);
+    return castScalar(b, loc, Math(b, loc, compute).mul(value, args[1]), compute, v.dtype);
+  })};
+}
+
 void tenon::aten::addNormRows(OpTable &table) {
   for (auto name : {"layer_norm", "native_layer_norm"})
     table.add(name, importLayerNorm);
   table.add("rms_norm", importRmsNorm);
+  table.add("_weight_norm", importWeightNorm);
   table.add("group_norm", [](Call &call) { return importGroupNorm(call, "num_groups"); });
   table.add("native_group_norm", [](Call &call) { return importGroupNorm(call, "group"); });
   for (auto name : {"batch_norm", "_native_batch_norm_legit_no_training", "native_batch_norm"})
