@@ -21,7 +21,8 @@ const OpTable &OpTable::get() {
     for (auto addRows :
          {addPointwiseRows, addCastRows, addViewRows, addCreationRows, addMatmulRows, addConvolutionRows, addNormRows,
           addPoolingRows, addAttentionRows, addIndexingRows, addDataMovementRows, addReductionRows, addResamplingRows,
-          addSortingRows, addScanRows, addScatteringRows, addGroupedMatmulRows, addWindowRows})
+          addSortingRows, addScanRows, addScatteringRows, addGroupedMatmulRows, addWindowRows,
+          addLossRows, addDistanceRows})
       addRows(result);
     return result;
   }();

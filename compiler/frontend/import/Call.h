@@ -117,6 +117,15 @@ void addScanRows(OpTable &table);
 void addScatteringRows(OpTable &table);
 void addGroupedMatmulRows(OpTable &table);
 void addWindowRows(OpTable &table);
+void addLossRows(OpTable &table);
+void addDistanceRows(OpTable &table);
+
+/// x - max - log(sum(exp(x - max))) along `dim`, as `result`.
+Tensor logSoftmax(Call &call, const Tensor &x, int64_t dim, ScalarType result);
+/// Losses of elements, summed or averaged as the argument `reduction` says.
+Tensor reduceLoss(Call &call, const Tensor &losses);
+/// The norm of this order over `dims`: the root of a sum of powers, an extreme of absolute values, or (0) a count.
+Tensor vectorNorm(Emitter &e, const Tensor &x, llvm::ArrayRef<int64_t> dims, double order, ScalarType result);
 
 /// The defaults of an overload's arguments as "name=value;name=value"; empty where it has none. The value is written as
 /// in ATen's schemas. The table is made by generate_schemas.py.

@@ -247,6 +247,31 @@ Tensor Emitter::mapped(ArrayRef<Tensor> inputs, ArrayRef<AffineMap> inputMaps, S
   return init;
 }
 
+Sizes Emitter::broadcastSizes(ArrayRef<Tensor> tensors) {
+  Sizes sizes;
+  for (const Tensor &tensor : tensors) {
+    if (tensor.sizes.size() > sizes.size())
+      sizes.insert(sizes.begin(), tensor.sizes.size() - sizes.size(), size(1));
+    size_t added = sizes.size() - tensor.sizes.size();
+    for (auto [dim, length] : llvm::enumerate(tensor.sizes))
+      if (!isOne(length) && (isOne(sizes[dim + added]) || staticSize(length)))
+        sizes[dim + added] = length;
+  }
+  return sizes;
+}
+
+Tensor Emitter::compute(ArrayRef<Tensor> inputs, ScalarType dtype,
+                        llvm::function_ref<Value(Math &, ValueRange args)> body) {
+  ScalarType computed = computeType(dtype);
+  return pointwise(inputs, broadcastSizes(inputs), dtype, [&](OpBuilder &inner, Location at, ValueRange args) {
+    Math m(inner, at, computed);
+    SmallVector<Value> converted;
+    for (auto [arg, input] : llvm::zip(args, inputs))
+      converted.push_back(castScalar(inner, at, arg, input.dtype, computed));
+    return castScalar(inner, at, body(m, converted), computed, dtype);
+  });
+}
+
 Tensor Emitter::cast(const Tensor &tensor, ScalarType dtype) {
   if (tensor.dtype == dtype)
     return tensor;

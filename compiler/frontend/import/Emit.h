@@ -62,6 +62,8 @@ using BodyBuilder = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Loca
 using Combiner =
     llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value acc, mlir::Value element)>;
 
+class Math;
+
 class Emitter {
 public:
   Emitter(mlir::OpBuilder &builder, mlir::Location loc) : b(builder), loc(loc) {}
@@ -109,6 +111,11 @@ public:
   /// As pointwise, with explicit maps from the result's dimensions to each input's.
   Tensor mapped(llvm::ArrayRef<Tensor> inputs, llvm::ArrayRef<mlir::AffineMap> maps, SizesRef sizes, ScalarType dtype,
                 BodyBuilder body);
+  /// The sizes to which all of `tensors` broadcast.
+  Sizes broadcastSizes(llvm::ArrayRef<Tensor> tensors);
+  /// Element-wise on what `inputs` broadcast to: `body` sees them converted to computeType(dtype).
+  Tensor compute(llvm::ArrayRef<Tensor> inputs, ScalarType dtype,
+                 llvm::function_ref<mlir::Value(Math &, mlir::ValueRange args)> body);
   Tensor cast(const Tensor &tensor, ScalarType dtype);
   /// The same values in a dtype whose elements order as signed integers or floats; null where there is none (uint64).
   std::optional<Tensor> asSigned(const Tensor &tensor);

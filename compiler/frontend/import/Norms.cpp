@@ -236,51 +236,65 @@ static Results importInstanceNorm(Call &call) {
   return normaliseByInput(call, 2, /*reducesBatch=*/false);
 }
 
-// exp(x - max) / sum, or x - max - log(sum).
-static Results importSoftmax(Call &call, bool isLog) {
+// What softmax and its logarithm subtract first, so that no exponential overflows.
+static Tensor greatest(const Normalisation &n) {
+  ScalarType compute = n.compute;
+  Scalar lowest = Scalar::of(-std::numeric_limits<double>::infinity());
+  return n.call.e.reduce(n.x, n.dims, compute, lowest, [&](OpBuilder &b, Location loc, Value acc, Value next) {
+    return Math(b, loc, compute).max(acc, next);
+  });
+}
+
+Tensor tenon::aten::logSoftmax(Call &call, const Tensor &x, int64_t dim, ScalarType result) {
   Emitter &e = call.e;
+  Normalisation n(call, x, {dim});
+  ScalarType compute = n.compute;
+  Tensor max = greatest(n);
+  auto difference = [&](Math &m, ValueRange args) {
+    return m.sub(castScalar(m.b, m.loc, args[0], x.dtype, compute), args[1]);
+  };
+  Tensor sum = e.reduceMapped(
+      {x, max}, {n.xMap(), n.outerMap()}, x.sizes, n.dims, compute, Scalar::of(0.0),
+      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        Math m(b, loc, compute);
+        return math::ExpOp::create(b, loc, difference(m, args));
+      },
+      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, compute).add(acc, next); });
+  return e.mapped({x, max, sum}, {n.xMap(), n.outerMap(), n.outerMap()}, x.sizes, result,
+                  [&](OpBuilder &b, Location loc, ValueRange args) {
+                    Math m(b, loc, compute);
+                    Value value = m.sub(difference(m, args), math::LogOp::create(b, loc, args[2]));
+                    return castScalar(b, loc, value, compute, result);
+                  });
+}
+
+// exp(x - max) / sum.
+static Tensor softmax(Call &call, const Tensor &x, int64_t dim, ScalarType result) {
+  Emitter &e = call.e;
+  Normalisation n(call, x, {dim});
+  ScalarType compute = n.compute;
+  Tensor max = greatest(n);
+  Tensor exponentials = e.mapped({x, max}, {n.xMap(), n.outerMap()}, x.sizes, compute,
+                                 [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                                   Math m(b, loc, compute);
+                                   Value value = castScalar(b, loc, args[0], x.dtype, compute);
+                                   return math::ExpOp::create(b, loc, m.sub(value, args[1]));
+                                 });
+  Tensor sum = e.sum(exponentials, n.dims, compute);
+  return e.mapped({exponentials, sum}, {n.xMap(), n.outerMap()}, x.sizes, result,
+                  [&](OpBuilder &b, Location loc, ValueRange args) {
+                    return castScalar(b, loc, Math(b, loc, compute).div(args[0], args[1]), compute, result);
+                  });
+}
+
+static Results importSoftmax(Call &call, bool isLog) {
   Tensor x = call.tensor("self");
   ScalarType result = call.resultDtype();
   if (x.rank() == 0 || !isFloat(result))
     return {call.unsupported("softmax of a number")};
-  // A dtype argument converts the input first.
-  if (x.dtype != result)
-    x = e.cast(x, result);
-  Normalisation n(call, x, {call.dim("dim", x.rank())});
-  ScalarType compute = n.compute;
-  Scalar lowest = Scalar::of(-std::numeric_limits<double>::infinity());
-  Tensor max = e.reduce(x, n.dims, compute, lowest, [&](OpBuilder &b, Location loc, Value acc, Value next) {
-    return Math(b, loc, compute).max(acc, next);
-  });
-  auto difference = [&](Math &m, ValueRange args) {
-    return m.sub(castScalar(m.b, m.loc, args[0], x.dtype, compute), args[1]);
-  };
-  auto sumOf = [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, compute).add(acc, next); };
-  if (isLog) {
-    Tensor sum = e.reduceMapped(
-        {x, max}, {n.xMap(), n.outerMap()}, x.sizes, n.dims, compute, Scalar::of(0.0),
-        [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-          Math m(b, loc, compute);
-          return math::ExpOp::create(b, loc, difference(m, args));
-        },
-        sumOf);
-    return {e.mapped({x, max, sum}, {n.xMap(), n.outerMap(), n.outerMap()}, x.sizes, result,
-                     [&](OpBuilder &b, Location loc, ValueRange args) {
-                       Math m(b, loc, compute);
-                       Value value = m.sub(difference(m, args), math::LogOp::create(b, loc, args[2]));
-                       return castScalar(b, loc, value, compute, result);
-                     })};
-  }
-  Tensor exponentials = e.mapped({x, max}, {n.xMap(), n.outerMap()}, x.sizes, compute,
-                                 [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-                                   Math m(b, loc, compute);
-                                   return math::ExpOp::create(b, loc, difference(m, args));
-                                 });
-  Tensor sum = e.sum(exponentials, n.dims, compute);
-  return {e.mapped({exponentials, sum}, {n.xMap(), n.outerMap()}, x.sizes, result,
-                   [&](OpBuilder &b, Location loc, ValueRange args) {
-                     return castScalar(b, loc, Math(b, loc, compute).div(args[0], args[1]), compute, result);
-                   })};
+  x = call.e.cast(x, result); // a dtype argument converts the input first
+  int64_t dim = call.dim("dim", x.rank());
+  return {isLog ? logSoftmax(call, x, dim, result) : softmax(call, x, dim, result)};
 }
 
 // v * (g / |v|), the norm over all dimensions but `dim`.

@@ -4,8 +4,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "compiler/frontend/import/Call.h"
-#include "compiler/ir/TenonDialect.h"
+#include "compiler/frontend/import/PointwiseRow.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -15,38 +14,6 @@ using namespace tenon;
 using namespace tenon::aten;
 
 namespace {
-
-/// How a row's operands meet, and what its body computes in. The result is converted to the dtype the program gives it.
-enum class Promotion {
-  Common,   ///< torch.result_type of all operands
-  Floating, ///< as Common, integers become float32
-  Boolean,  ///< each operand as a truth value
-};
-
-/// A body: operands in the compute dtype (float32 for half types).
-struct Body : Math {
-  Body(OpBuilder &b, Location loc, ScalarType dtype, Call &call) : Math(b, loc, dtype), call(call) {}
-  Call &call;
-  SmallVector<Value> x;
-
-  template <typename Op> Value op() { return Op::create(b, loc, x); }
-  template <typename Op> Value op(Value v) { return Op::create(b, loc, v); }
-  Value param(StringRef name) { return call.scalar(name).materialize(b, loc, dtype); }
-  Value activation(ActivationKind kind, double alpha = 0, double beta = 0) {
-    return ActivationOp::create(b, loc, x[0].getType(), ActivationKindAttr::get(b.getContext(), kind), x[0],
-                                b.getF64FloatAttr(alpha), b.getF64FloatAttr(beta));
-  }
-};
-
-using BuildBody = Value (*)(Body &);
-
-struct PointwiseRow {
-  StringLiteral name;
-  Promotion promotion;
-  std::initializer_list<StringLiteral> operands; ///< schema names
-  bool yieldsBool;                               ///< the body's result is a truth value, not of the compute dtype
-  BuildBody build;
-};
 
 //===--- bodies longer than a line
 //-----------------------------------------------------------------------------------===//
@@ -538,9 +505,11 @@ Tensor alignedOperand(Call &call, const Tensor &operand) {
   return call.e.reshape(operand, sizes);
 }
 
-Results importPointwise(Call &call, const PointwiseRow &row) {
+} // namespace
+
+Tensor tenon::aten::applyRow(Call &call, const PointwiseRow &row, SizesRef sizes, ScalarType result) {
   SmallVector<Operand> operands = collectOperands(call, row);
-  ScalarType promoted = promotedType(row, operands), compute = computeType(promoted), result = call.resultDtype();
+  ScalarType promoted = promotedType(row, operands), compute = computeType(promoted);
   SmallVector<Tensor> tensors;
   bool isFirst = true;
   for (const Operand &operand : operands) {
@@ -548,7 +517,7 @@ Results importPointwise(Call &call, const PointwiseRow &row) {
       tensors.push_back(isFirst ? operand.tensor : alignedOperand(call, operand.tensor));
     isFirst = false;
   }
-  return {call.e.pointwise(tensors, call.resultSizes(), result, [&](OpBuilder &b, Location loc, ValueRange args) {
+  return call.e.pointwise(tensors, sizes, result, [&](OpBuilder &b, Location loc, ValueRange args) {
     Body body(b, loc, compute, call);
     size_t next = 0;
     for (const Operand &operand : operands)
@@ -556,14 +525,14 @@ Results importPointwise(Call &call, const PointwiseRow &row) {
                                       : operand.number.materialize(b, loc, compute));
     Value value = row.build(body);
     return castScalar(b, loc, value, row.yieldsBool ? ScalarType::Bool : compute, result);
-  })};
+  });
 }
 
 //===--- selections: a condition beside the promoted operands
 //--------------------------------------------------------===//
 
 // where(condition, x, y): the result's dtype is that of x and y.
-Results importSelect(Call &call, StringRef conditionName, StringRef thenName, StringRef elseName) {
+static Results importSelect(Call &call, StringRef conditionName, StringRef thenName, StringRef elseName) {
   SmallVector<Operand> operands;
   SmallVector<Tensor> tensors{call.tensor(conditionName)};
   for (StringRef name : {thenName, elseName}) {
@@ -589,11 +558,11 @@ Results importSelect(Call &call, StringRef conditionName, StringRef thenName, St
   })};
 }
 
-} // namespace
-
 void tenon::aten::addPointwiseRows(OpTable &table) {
   for (const PointwiseRow &row : rows)
-    table.add(row.name, [&row](Call &call) { return importPointwise(call, row); });
+    table.add(row.name, [&row](Call &call) {
+      return Results{applyRow(call, row, call.resultSizes(), call.resultDtype())};
+    });
   table.add("where", [](Call &call) { return importSelect(call, "condition", "self", "other"); });
   table.add("masked_fill", [](Call &call) { return importSelect(call, "mask", "value", "self"); });
   table.add("zero", [](Call &call) {

@@ -129,29 +129,40 @@ static Results importVariance(Call &call, bool isDeviation) {
   return {withKeptDims(call, variance, self, dims)};
 }
 
-// The 2-norm; other orders where they are sums or extremes of absolute values.
+Tensor tenon::aten::vectorNorm(Emitter &e, const Tensor &x, ArrayRef<int64_t> dims, double order, ScalarType result) {
+  ScalarType compute = computeType(result);
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  auto element = [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+    Math m(b, loc, compute);
+    Value value = castScalar(b, loc, args[0], x.dtype, compute);
+    if (order == 0)
+      return castScalar(b, loc, m.compare(Math::Order::Ne, value, m.constant(0)), ScalarType::Bool, compute);
+    if (order == 2)
+      return m.mul(value, value);
+    Value magnitude = math::AbsFOp::create(b, loc, value);
+    if (order == 1 || std::abs(order) == infinity)
+      return magnitude;
+    return math::PowFOp::create(b, loc, magnitude, m.constant(order));
+  };
+  auto combine = [&](OpBuilder &b, Location loc, Value acc, Value next) {
+    Math m(b, loc, compute);
+    return order == infinity ? m.max(acc, next) : order == -infinity ? m.min(acc, next) : m.add(acc, next);
+  };
+  Tensor reduced = e.reduceMapped(x, e.b.getMultiDimIdentityMap(x.rank()), x.sizes, dims, compute,
+                                  Scalar::of(order == -infinity ? infinity : 0.0), element, combine);
+  return apply(e, reduced, result, [&](Math &m, Value v) -> Value {
+    if (order == 2)
+      return math::SqrtOp::create(m.b, m.loc, v);
+    bool isRoot = order != 0 && order != 1 && std::abs(order) != infinity;
+    return isRoot ? Value(math::PowFOp::create(m.b, m.loc, v, m.constant(1 / order))) : v;
+  });
+}
+
 static Results importVectorNorm(Call &call, StringRef orderName) {
-  Emitter &e = call.e;
   Tensor self = call.tensor("self");
   SmallVector<int64_t> dims = reducedDims(call, self.rank());
   double order = call.has(orderName) ? call.real(orderName) : 2;
-  ScalarType result = call.resultDtype(), compute = computeType(result);
-  bool isMax = order == std::numeric_limits<double>::infinity();
-  if (order != 1 && order != 2 && !isMax)
-    return {call.unsupported("a norm of order " + std::to_string(order))};
-  Tensor reduced = e.reduceMapped(
-      self, e.b.getMultiDimIdentityMap(self.rank()), self.sizes, dims, compute, Scalar::of(int64_t{0}),
-      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-        Value value = castScalar(b, loc, args[0], self.dtype, compute);
-        return order == 2 ? Math(b, loc, compute).mul(value, value) : Value(math::AbsFOp::create(b, loc, value));
-      },
-      [&](OpBuilder &b, Location loc, Value acc, Value next) {
-        Math m(b, loc, compute);
-        return isMax ? m.max(acc, next) : m.add(acc, next);
-      });
-  Tensor norm = apply(e, reduced, result,
-                      [&](Math &m, Value v) { return order == 2 ? Value(math::SqrtOp::create(m.b, m.loc, v)) : v; });
-  return {withKeptDims(call, norm, self, dims)};
+  return {withKeptDims(call, vectorNorm(call.e, self, dims, order, call.resultDtype()), self, dims)};
 }
 
 //===--- extremes
