@@ -7,6 +7,7 @@
 #ifndef TENON_RUNTIME_CPUFEATURES_H
 #define TENON_RUNTIME_CPUFEATURES_H
 
+#include <stddef.h>
 #include <string>
 
 namespace tenon {
@@ -18,6 +19,9 @@ void checkCpuFeatures(const char *features);
 /// Where `features` has SVE: throws Error(TENON_UNSUPPORTED_CPU) unless the calling thread's vector length, which prctl can
 /// change, is a power of two. Elsewhere does nothing.
 void checkVectorLength(const char *features);
+
+/// Bytes of the calling thread's SVE vectors; 0 without SVE.
+size_t sveVectorBytes();
 
 /// Whether the CPU has the feature `name`; false for names that are not in the architecture's table.
 bool hasCpuFeature(const std::string &name);

@@ -53,12 +53,19 @@ bool hasCpuFeature(const std::string &name) {
   return false;
 }
 
+size_t sveVectorBytes() {
+  if (!hasCpuFeature("sve"))
+    return 0;
+  size_t bytes;
+  asm(".arch_extension sve\n\tcntb %0" : "=r"(bytes));
+  return bytes;
+}
+
 // LLVM takes the vector length for a power of two; the architecture's other lengths crash its loops.
 void checkVectorLength(const char *features) {
   if (!namesSve(features))
     return;
-  uint64_t bytes;
-  asm(".arch_extension sve\n\tcntb %0" : "=r"(bytes));
+  size_t bytes = sveVectorBytes();
   if (bytes & (bytes - 1))
     throw Error(TENON_UNSUPPORTED_CPU, "this thread's SVE vectors have " + std::to_string(bytes * 8) +
                                            " bits, which is no power of two; set a length that is with "

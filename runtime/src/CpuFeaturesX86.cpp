@@ -112,6 +112,8 @@ bool hasCpuFeature(const std::string &name) {
 
 void checkVectorLength(const char *) {}
 
+size_t sveVectorBytes() { return 0; }
+
 } // namespace tenon
 
 #endif // __x86_64__

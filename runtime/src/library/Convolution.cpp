@@ -5,7 +5,8 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
 // Activations keep the layout of their buffers' strides; weights get the layout oneDNN asks for. Where oneDNN has no tuned
-// implementation for the buffers' layouts, activations pass through channels-last copies.
+// implementation for the buffers' layouts, activations pass through channels-last copies. Where it has none at all (on arm64
+// without SVE, for most) convolutions are products of tiles, and loops for the other dtypes.
 //
 // Measured on Zen 5 (ResNet-50 and MobileNetV3 shapes, f32, 1 and 2 threads): on channels-last buffers oneDNN reaches
 // 94-110 % of the FMA peak (it skips padding), and left to choose it picks channels-last itself, not a blocked layout. On
@@ -15,6 +16,7 @@
 
 #include "Epilogue.h"
 #include "ReferenceConvolution.h"
+#include "TileConvolution.h"
 #include "onednn/Primitive.h"
 
 #include <algorithm>
@@ -28,25 +30,17 @@ using dnnl::memory;
 namespace {
 struct ConvPlan {
   std::string implementation = "ref:loops";
-  std::unique_ptr<onednn::Primitive> primitive;         ///< null: loops
+  std::unique_ptr<onednn::Primitive> primitive;         ///< null: tiles or loops
   std::unique_ptr<onednn::Primitive> inputReorder, outputReorder; ///< to and from channels-last copies
   std::unique_ptr<onednn::Primitive> weightReorder;     ///< of weights that are no constants
   void *packedWeight = nullptr;
-  bool fusesEpilogue = true;
+  bool fusesEpilogue = true, usesTiles = false;
   size_t inputBytes = 0, outputBytes = 0, weightBytes = 0, scratchpadBytes = 0;
 };
 
 struct ConvSite : PlanCache<ConvPlan> {
   onednn::PackedConstants constants;
-};
-
-struct ConvCall {
-  RunContext &context;
-  const ConvSpec &spec;
-  const TensorView &input, &weight, *bias;
-  TensorViews extras;
-  const TensorView &output;
-  int32_t spatialRank() const { return input.rank - 2; }
+  TileConvolution tiles;
 };
 
 /// A convolution oneDNN has agreed to, before it is a primitive.
@@ -167,13 +161,14 @@ static bool isChannelsLast(const TensorView &view) {
 static std::shared_ptr<const ConvPlan> makePlan(ConvSite &site, const ConvCall &call) {
   auto plan = std::make_shared<ConvPlan>();
   auto hasType = [](const TensorView &view) { return onednn::dataType(view.dtype).has_value(); };
-  bool isFloat = hasType(call.input) && hasType(call.weight) && hasType(call.output) && (!call.bias || hasType(*call.bias));
+  bool isTaken = onednn::isUsable() && hasType(call.input) && hasType(call.weight) && hasType(call.output) &&
+                 (!call.bias || hasType(*call.bias));
   // Where one side is channels-last and the other not, oneDNN accepts them as they are only in slow implementations.
   bool isMixed = isChannelsLast(call.input) != isChannelsLast(call.output);
   bool isMade = false;
   for (bool fuses : {true, false})
     for (bool copies : {false, true})
-      if (isFloat && !isMade && !(isMixed && !copies)) {
+      if (isTaken && !isMade && !(isMixed && !copies)) {
         try {
           isMade = makePrimitive(site, call, copies, copies, fuses, *plan);
         } catch (const dnnl::error &) {
@@ -182,6 +177,11 @@ static std::shared_ptr<const ConvPlan> makePlan(ConvSite &site, const ConvCall &
       }
   if (!isMade)
     *plan = ConvPlan();
+  if (!isMade && TileConvolution::supports(call)) {
+    plan->usesTiles = true;
+    plan->packedWeight = call.spec.weightIsConstant ? const_cast<float *>(site.tiles.packConstant(call)) : nullptr;
+    plan->implementation = site.tiles.implementation();
+  }
   onednn::warnIfReference(plan->implementation, "convolution");
   return plan;
 }
@@ -229,6 +229,8 @@ void tenon::conv(Run &run, int32_t site, const ConvSpec &spec, const TensorView 
     return;
   if (plan->primitive)
     runPrimitive(call, *plan);
+  else if (plan->usesTiles)
+    state.tiles.run(call, static_cast<const float *>(plan->packedWeight));
   else
     referenceConvolution(context, spec, input, weight, bias, extras, output);
 }

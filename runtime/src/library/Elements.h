@@ -61,6 +61,18 @@ template <typename Function> auto withElementType(DType dtype, const Function &f
   }
 }
 
+/// True for the types that are computed in f32: F32, F16, BF16.
+inline bool isComputedInF32(DType dtype) { return isFloat(dtype) && dtype != DType::F64; }
+
+/// Calls function(T{}) with the C++ type of `dtype`, which isComputedInF32.
+template <typename Function> auto withF32Type(DType dtype, const Function &function) {
+  switch (dtype) {
+  case DType::F16: return function(_Float16{});
+  case DType::BF16: return function(BFloat16{});
+  default: return function(float{});
+  }
+}
+
 /// Element `offset` (counted in elements from data) converted to Value (double or int64_t).
 template <typename Value> Value loadElement(const TensorView &view, int64_t offset) {
   return withElementType(view.dtype, [&](auto type) {

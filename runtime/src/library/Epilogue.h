@@ -4,7 +4,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// Scalar meaning of epilogues, for reference loops and for steps that no library primitive takes over.
+// Epilogues for reference loops and for steps that no library primitive takes over.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -38,6 +38,22 @@ private:
   const Epilogue &epilogue;
   TensorView operands[8];
   int32_t leadingRank;
+};
+
+/// An epilogue on rows of f32 values, step by step. A row runs along dimension `inner` of the output.
+class EpilogueRows {
+public:
+  EpilogueRows(const Epilogue &epilogue, TensorViews extras, const TensorView &output, int32_t inner);
+
+  /// values[i] = epilogue(values[i]), for `count` values from element `first` of the row at `index` (one number for each
+  /// dimension of the output; that of `inner` is ignored).
+  void apply(float *values, const int64_t *index, int64_t first, int64_t count) const;
+  bool isEmpty() const { return epilogue.count == 0; }
+
+private:
+  const Epilogue &epilogue;
+  TensorView operands[8];
+  int32_t inner;
 };
 
 /// output = epilogue(output), element by element.

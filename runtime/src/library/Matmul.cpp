@@ -108,7 +108,7 @@ static bool isUntuned(std::string_view implementation) {
 /// Tries to make the plan's primitive; returns false where oneDNN has none but loops.
 static bool makePrimitive(MatmulSite &site, const MatmulCall &call, bool onCopies, bool fusesEpilogue, MatmulPlan &plan) {
   const MatmulOperands &operands = call.operands;
-  if (!onednn::dataType(operands.lhs.dtype) || !onednn::dataType(operands.rhs.dtype) ||
+  if (!onednn::isUsable() || !onednn::dataType(operands.lhs.dtype) || !onednn::dataType(operands.rhs.dtype) ||
       !onednn::dataType(operands.output.dtype) || (call.bias && !onednn::dataType(call.bias->dtype)))
     return false;
   bool packsRhs = call.spec.rhsIsConstant && operands.numBatches() == 1;

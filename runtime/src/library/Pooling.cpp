@@ -4,7 +4,8 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// oneDNN where it has a tuned implementation for the buffers' layout, plain loops elsewhere. Positions that ceil_mode adds
+// oneDNN where it has a tuned implementation for the buffers' layout; elsewhere loops, over channels side by side where these
+// are next to each other. Positions that ceil_mode adds
 // (high padding beyond the low one) never count in an average, as in ATen.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
@@ -50,7 +51,7 @@ static bool countsUnevenly(const PoolSpec &spec, const TensorView &input, const 
 
 static std::shared_ptr<const PoolPlan> makePlan(const PoolSpec &spec, const TensorView &input, const TensorView &output) {
   auto plan = std::make_shared<PoolPlan>();
-  if (!onednn::dataType(input.dtype) || countsUnevenly(spec, input, output))
+  if (!onednn::isUsable() || !onednn::dataType(input.dtype) || countsUnevenly(spec, input, output))
     return plan;
   memory::dims strides, window, dilations, low, high;
   for (int32_t i = 0; i < input.rank - 2; ++i) {
@@ -133,6 +134,85 @@ static void poolInLoops(RunContext &context, const PoolSpec &spec, const TensorV
   });
 }
 
+//===--- channels side by side ---------------------------------------------------------------------------------------===//
+
+/// The taps of one window that lie inside of the input.
+struct Window {
+  std::vector<int64_t> offsets; ///< of their first channel
+  int64_t numCounted = 0;       ///< positions an average divides by
+};
+
+static void findWindow(const PoolSpec &spec, const TensorView &input, const int64_t *position, Window &window) {
+  int32_t spatialRank = input.rank - 2;
+  int64_t taps = 1;
+  for (int32_t i = 0; i < spatialRank; ++i)
+    taps *= spec.window[i];
+  window = {std::move(window.offsets), 0};
+  window.offsets.clear();
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    int64_t offset = position[0] * input.strides[0], rest = tap;
+    bool isInside = true, counts = true;
+    for (int32_t i = spatialRank; i-- > 0; rest /= spec.window[i]) {
+      int64_t from = position[2 + i] * spec.stride[i] - spec.padding[2 * i] + rest % spec.window[i] * spec.dilation[i];
+      isInside &= from >= 0 && from < input.sizes[2 + i];
+      counts &= from < input.sizes[2 + i] + spec.padding[2 * i];
+      offset += from * input.strides[2 + i];
+    }
+    window.numCounted += spec.kind == PoolKind::AvgIncludePad ? counts : isInside;
+    if (isInside)
+      window.offsets.push_back(offset);
+  }
+}
+
+/// Pools `count` channels of a window.
+template <typename Type>
+static void poolChannels(const PoolSpec &spec, const Window &window, const Type *input, int64_t count, Type *output) {
+  constexpr int64_t atOnce = 64;
+  bool isMax = spec.kind == PoolKind::Max;
+  float divisor = static_cast<float>(std::max<int64_t>(1, window.numCounted));
+  for (int64_t first = 0; first < count; first += atOnce) {
+    int64_t channels = std::min(atOnce, count - first);
+    float values[atOnce];
+    std::fill_n(values, channels, isMax ? -std::numeric_limits<float>::infinity() : 0.0f);
+    for (int64_t offset : window.offsets) {
+      const Type *from = input + offset + first;
+      if (isMax)
+        for (int64_t c = 0; c < channels; ++c) {
+          auto value = static_cast<float>(from[c]);
+          values[c] = value <= values[c] || values[c] != values[c] ? values[c] : value; // keeps NaN
+        }
+      else
+        for (int64_t c = 0; c < channels; ++c)
+          values[c] += static_cast<float>(from[c]);
+    }
+    for (int64_t c = 0; c < channels; ++c)
+      output[first + c] = static_cast<Type>(isMax ? values[c] : values[c] / divisor);
+  }
+}
+
+static bool hasAdjacentChannels(const TensorView &view) { return view.strides[1] == 1; }
+
+static void poolSideBySide(RunContext &context, const PoolSpec &spec, const TensorView &input, const TensorView &output) {
+  int64_t channels = output.sizes[1], lastSize = output.sizes[output.rank - 1];
+  withF32Type(input.dtype, [&](auto type) {
+    using Type = decltype(type);
+    context.parallelFor(countElements(output) / channels / lastSize, [&](int64_t row) {
+      Window window;
+      int64_t position[maxRank] = {}, rest = row;
+      for (int32_t i = output.rank - 1; i-- > 2; rest /= output.sizes[i])
+        position[i] = rest % output.sizes[i];
+      position[0] = rest;
+      for (position[output.rank - 1] = 0; position[output.rank - 1] < lastSize; ++position[output.rank - 1]) {
+        findWindow(spec, input, position, window);
+        int64_t offset = position[0] * output.strides[0];
+        for (int32_t i = 2; i < output.rank; ++i)
+          offset += position[i] * output.strides[i];
+        poolChannels(spec, window, static_cast<const Type *>(input.data), channels, static_cast<Type *>(output.data) + offset);
+      }
+    });
+  });
+}
+
 void tenon::pool(Run &run, int32_t site, const PoolSpec &spec, const TensorView &input, const TensorView &output) {
   RunContext &context = RunContext::of(run);
   if (countElements(output) == 0)
@@ -143,6 +223,8 @@ void tenon::pool(Run &run, int32_t site, const PoolSpec &spec, const TensorView 
     return;
   if (plan->primitive)
     plan->primitive->execute({input.data, output.data, context.scratch(plan->scratchpadBytes + 64)});
+  else if (isComputedInF32(input.dtype) && hasAdjacentChannels(input) && hasAdjacentChannels(output))
+    poolSideBySide(context, spec, input, output);
   else
     poolInLoops(context, spec, input, output);
 }

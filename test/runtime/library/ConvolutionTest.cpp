@@ -6,6 +6,7 @@
 
 #include "StandaloneRun.h"
 #include "TestTensors.h"
+#include "runtime/src/library/TileConvolution.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
@@ -78,7 +79,35 @@ std::vector<double> expectedSums(const Case &c, const Tensor &input, const Tenso
   return sums;
 }
 
-/// The greatest error, in multiples of the tolerance, with constant weights and with weights of the run.
+/// The greatest error of `output`, in multiples of the tolerance.
+double worstDifference(const Case &c, const std::vector<double> &sums, const Tensor &bias, const Tensor &output,
+                       int64_t length) {
+  size_t next = 0;
+  double worst = 0;
+  forEachIndex(output.sizes(), [&](const Sizes &index) {
+    double sum = sums[next++] + (c.hasBias ? bias.at({index[1]}) : 0);
+    double expected = expectedEpilogue(c.spec.epilogue, sum, c.extras, index);
+    double error = std::abs(output.at(index) - expected);
+    worst = std::max(worst, error == 0 ? 0 : std::isnan(error) ? INFINITY : error / sumTolerance(c.dtype, length, 1));
+  });
+  return worst;
+}
+
+/// The result of the route that no library of convolutions takes part in; nothing for dtypes it does not have.
+std::optional<Tensor> runTiles(const Case &c, bool isConstant, const Tensor &input, const Tensor &weight, const Tensor &bias) {
+  LoadedModel model(2);
+  StandaloneRun run(model);
+  Tensor output(c.dtype, outputSizes(c), c.outputOrder);
+  library::ConvCall call{RunContext::of(run.run()), c.spec, input, weight, c.hasBias ? &bias.view() : nullptr,
+                         asExtras(c.extras), output};
+  if (!library::TileConvolution::supports(call))
+    return std::nullopt;
+  library::TileConvolution tiles;
+  tiles.run(call, isConstant ? tiles.packConstant(call) : nullptr);
+  return output;
+}
+
+/// The greatest error, in multiples of the tolerance, of both routes, with constant weights and with weights of the run.
 double worstError(const Case &c) {
   Tensor input = Tensor::random(c.dtype, c.input, 1, c.inputOrder), weight = Tensor::random(c.dtype, c.weight, 2);
   Sizes sizes = outputSizes(c);
@@ -97,13 +126,9 @@ double worstError(const Case &c) {
     run.prepareAndRun([&](Run &run) {
       conv(run, 0, spec, input, weight, c.hasBias ? &bias.view() : nullptr, asExtras(c.extras), output);
     });
-    size_t next = 0;
-    forEachIndex(sizes, [&](const Sizes &index) {
-      double sum = sums[next++] + (c.hasBias ? bias.at({index[1]}) : 0);
-      double expected = expectedEpilogue(spec.epilogue, sum, c.extras, index);
-      double error = std::abs(output.at(index) - expected);
-      worst = std::max(worst, error == 0 ? 0 : std::isnan(error) ? INFINITY : error / sumTolerance(c.dtype, length, 1));
-    });
+    worst = std::max(worst, worstDifference(c, sums, bias, output, length));
+    if (std::optional<Tensor> tiled = runTiles(c, isConstant, input, weight, bias))
+      worst = std::max(worst, worstDifference(c, sums, bias, *tiled, length));
   }
   return worst;
 }

@@ -6,9 +6,14 @@
 
 #include "Primitive.h"
 
+#include "../../CpuFeatures.h"
+#include "../../StridedCopy.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
+#include <set>
 
 using namespace tenon;
 using namespace tenon::onednn;
@@ -18,6 +23,15 @@ using dnnl::algorithm;
 dnnl::engine &onednn::engine() {
   static dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
   return cpu;
+}
+
+bool onednn::isUsable() {
+#ifdef __aarch64__
+  constexpr size_t longestInBytes = 512 / 8;
+  return sveVectorBytes() <= longestInBytes;
+#else
+  return true;
+#endif
 }
 
 std::optional<memory::data_type> onednn::dataType(DType dtype) {
@@ -137,9 +151,13 @@ dnnl::primitive_attr onednn::attributes(const dnnl::post_ops &steps) {
 }
 
 void onednn::warnIfReference(std::string_view implementation, const char *op) {
-  if (isReference(implementation) && std::getenv("TENON_VERBOSE"))
-    std::fprintf(stderr, "tenon: a %s runs on '%.*s', which is slow; its dtype or shape has no tuned implementation here\n",
-                 op, static_cast<int>(implementation.size()), implementation.data());
+  static std::mutex mutex;
+  static std::set<std::string_view> warned;
+  std::lock_guard lock(mutex);
+  if (isReference(implementation) && !std::getenv("TENON_QUIET") && warned.insert(op).second)
+    std::fprintf(stderr,
+                 "tenon: warning: a %s runs on '%.*s', which is slow; its dtype or shape has no tuned implementation here\n", op,
+                 static_cast<int>(implementation.size()), implementation.data());
 }
 
 //===--- execution ---------------------------------------------------------------------------------------------------===//
@@ -191,6 +209,20 @@ std::unique_ptr<Primitive> onednn::makeReorder(const memory::desc &from, const m
                                          {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}});
 }
 
+/// Copies a constant to a layout that is nothing but strides, for which no primitive is needed.
+static void copyPlain(RunContext &context, const memory::desc &from, const void *source, const memory::desc &to,
+                      void *target) {
+  memory::dims sizes = from.get_dims(), fromStrides = from.get_strides(), toStrides = to.get_strides();
+  copyStrided(context, static_cast<int64_t>(memory::data_type_size(from.get_data_type())), static_cast<int32_t>(sizes.size()),
+              sizes.data(), source, fromStrides.data(), target, toStrides.data());
+}
+
+static void reorder(const memory::desc &from, void *source, const memory::desc &to, void *target) {
+  dnnl::reorder::primitive_desc description(engine(), from, engine(), to, attributes());
+  Memory scratchpad;
+  makeReorder(from, to)->execute({source, target, scratchpad.atLeast(description.scratchpad_desc().get_size() + 1)});
+}
+
 void *PackedConstants::get(RunContext &context, const memory::desc &from, const TensorView &view,
                            const memory::desc &to) {
   if (from == to)
@@ -199,11 +231,11 @@ void *PackedConstants::get(RunContext &context, const memory::desc &from, const 
     if (candidate.source == view.data && candidate.layout == to)
       return candidate.memory.data();
   Packed &result = packed.emplace_back(Packed{view.data, to, Memory()});
-  dnnl::reorder::primitive_desc description(engine(), from, engine(), to, attributes());
-  Memory scratchpad;
-  std::vector<void *> data = {view.data, result.memory.atLeast(to.get_size()),
-                              scratchpad.atLeast(description.scratchpad_desc().get_size() + 1)};
-  makeReorder(from, to)->execute(data);
+  void *target = result.memory.atLeast(to.get_size());
+  if (to.get_inner_nblks() == 0 && from.get_data_type() == to.get_data_type())
+    copyPlain(context, from, view.data, to, target);
+  else
+    reorder(from, view.data, to, target);
   context.addConstantBytes(static_cast<int64_t>(to.get_size()));
   context.constantIsPacked(view.data, library::spanInElements(view) * library::sizeInBytes(view.dtype));
   return result.memory.data();

@@ -26,6 +26,10 @@ using dnnl::memory;
 
 dnnl::engine &engine();
 
+/// False on CPUs whose SVE vectors are longer than the 512 bits that oneDNN 3.12 has code for: it takes its 512-bit kernels
+/// there, which write whole vectors and so over the ends of rows.
+bool isUsable();
+
 /// Nothing where oneDNN has no such type or no arithmetic on it.
 std::optional<memory::data_type> dataType(DType dtype);
 
@@ -49,7 +53,7 @@ dnnl::primitive_attr attributes(const dnnl::post_ops &steps = {});
 /// True for implementations that are plain loops: correct, but a performance bug.
 inline bool isReference(std::string_view implementation) { return implementation.find("ref") != std::string_view::npos; }
 
-/// Says on stderr that a call runs on plain loops, where the environment has TENON_VERBOSE.
+/// Says on stderr, once for each kind of `op`, that a call runs on plain loops; the environment's TENON_QUIET prevents it.
 void warnIfReference(std::string_view implementation, const char *op);
 
 /// A created primitive. Executions may run at once: each takes argument objects of its own.

@@ -1,0 +1,50 @@
+//===- TileConvolution.h - convolutions by products of tiles ---------------------------------------------*- C++ -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+#ifndef TENON_RUNTIME_LIBRARY_TILECONVOLUTION_H
+#define TENON_RUNTIME_LIBRARY_TILECONVOLUTION_H
+
+#include "../RunContext.h"
+#include "TileGemm.h"
+
+#include <list>
+
+namespace tenon::library {
+
+/// A convolution's arguments, as in tenon::conv.
+struct ConvCall {
+  RunContext &context;
+  const ConvSpec &spec;
+  const TensorView &input, &weight, *bias;
+  TensorViews extras;
+  const TensorView &output;
+  int32_t spatialRank() const { return input.rank - 2; }
+};
+
+/// Convolutions of F32, F16 and BF16 without a library of convolutions; sums are f32. One per call site.
+class TileConvolution {
+public:
+  static bool supports(const ConvCall &call);
+
+  /// The call's constant weight as run() wants it, packed once. Calls must not overlap.
+  const float *packConstant(const ConvCall &call);
+
+  /// `packedWeight`: from packConstant, null where the weight is no constant. Any number of threads may be in here.
+  void run(const ConvCall &call, const float *packedWeight);
+
+  const char *implementation() const { return tiles.implementation(); }
+
+private:
+  struct Packed {
+    const void *source;
+    Memory memory;
+  };
+  TileGemms tiles;
+  std::list<Packed> constants;
+};
+
+} // namespace tenon::library
+
+#endif // TENON_RUNTIME_LIBRARY_TILECONVOLUTION_H
