@@ -24,7 +24,8 @@ namespace tenon {
 
 Compilation::Compilation(llvm::StringRef path, llvm::StringRef output, const CompileOptions &options,
                          ProgressSink &progress)
-    : path(path), output(output), options(options), progress(progress) {
+    : path(path), output(output), options(options), progress(progress),
+      context(options.compilerThreads == 1 ? MLIRContext::Threading::DISABLED : MLIRContext::Threading::ENABLED) {
   context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
     handleDiagnostic(diagnostic);
     return success();

@@ -12,9 +12,12 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
+#include <memory>
 #include <string>
 
 namespace tenon {
+
+struct Toolchain;
 
 /// What is written to the output: the artefact, or what lies on the way to it.
 enum class EmitStage { Mlir, Llvm, Assembly, Cpp, SharedObject };
@@ -30,6 +33,8 @@ struct CompileOptions {
   bool explain = false; ///< passes say what they decided, through ProgressSink::explained
   bool verbose = false; ///< passes are timed, through ProgressSink::timed
   std::string tenonDir; ///< folder of the runtime: <prefix>/lib/tenon
+  int compilerThreads = 0; ///< threads that the compilation itself may use; 0: all cores
+  std::shared_ptr<const Toolchain> toolchain; ///< found beforehand; null: looked for
 };
 
 /// Is told what happens during a compilation. Called from the compiling thread.
@@ -47,6 +52,9 @@ public:
   /// A pass's decision, with the node it concerns.
   virtual void explained(llvm::StringRef line) {}
 };
+
+/// Does beforehand what every compilation with `options` needs, so that forks of this process share it. Starts no thread.
+llvm::Error prepareForMany(CompileOptions &options);
 
 /// Compiles the archive at `path` to `output`. All errors are CompileErrors. On failure nothing is left at `output`.
 llvm::Error compileModel(llvm::StringRef path, llvm::StringRef output, const CompileOptions &options, ProgressSink &progress);

@@ -41,6 +41,18 @@ static llvm::Error checkOutputPath(const std::string &output) {
   return llvm::Error::success();
 }
 
+// The dialects and passes' interfaces that a compilation may use; the same for all.
+static const DialectRegistry &dialects() {
+  static const DialectRegistry all = [] {
+    DialectRegistry registry;
+    registerAllDialects(registry);
+    registerAllExtensions(registry); // conversions to LLVM are promised by extensions
+    registry.insert<TenonDialect>();
+    return registry;
+  }();
+  return all;
+}
+
 llvm::Error prepare(Compilation &compilation) {
   if (llvm::Error error = checkOutputPath(compilation.output))
     return error;
@@ -48,11 +60,16 @@ llvm::Error prepare(Compilation &compilation) {
   if (!target)
     return asCompileError(target.takeError(), FailureKind::BadInput);
   compilation.target = std::move(*target);
-  DialectRegistry registry;
-  registerAllDialects(registry);
-  registerAllExtensions(registry); // conversions to LLVM are promised by extensions
-  registry.insert<TenonDialect>();
-  compilation.context.appendDialectRegistry(registry);
+  compilation.context.appendDialectRegistry(dialects());
+  return llvm::Error::success();
+}
+
+llvm::Error prepareForMany(CompileOptions &options) {
+  auto toolchain = Toolchain::find(options.tenonDir);
+  if (!toolchain)
+    return asCompileError(toolchain.takeError(), FailureKind::BadInput);
+  options.toolchain = std::make_shared<Toolchain>(std::move(*toolchain));
+  dialects();
   return llvm::Error::success();
 }
 
@@ -105,9 +122,9 @@ void extractKernels(Compilation &compilation) {
 }
 
 // LLVM's threads split the kernels; few of them are not worth a split.
-static unsigned numObjectParts(int64_t numKernels) {
+static unsigned numObjectParts(int64_t numKernels, int compilerThreads) {
   constexpr int64_t kernelsPerPart = 4;
-  int64_t threads = llvm::hardware_concurrency().compute_thread_count();
+  int64_t threads = compilerThreads ? compilerThreads : llvm::hardware_concurrency().compute_thread_count();
   return static_cast<unsigned>(std::clamp<int64_t>(numKernels / kernelsPerPart, 1, threads));
 }
 
@@ -160,13 +177,17 @@ llvm::Error emitWrapperText(Compilation &compilation) {
 //===--- link --------------------------------------------------------------------------------------------------------===//
 
 llvm::Error linkSharedObject(Compilation &compilation) {
-  auto toolchain = Toolchain::find(compilation.options.tenonDir);
-  if (!toolchain)
-    return asCompileError(toolchain.takeError(), FailureKind::BadInput);
+  std::shared_ptr<const Toolchain> toolchain = compilation.options.toolchain;
+  if (!toolchain) {
+    auto found = Toolchain::find(compilation.options.tenonDir);
+    if (!found)
+      return asCompileError(found.takeError(), FailureKind::BadInput);
+    toolchain = std::make_shared<Toolchain>(std::move(*found));
+  }
   compilation.progress.kernelsDone(0, compilation.numKernels);
   ModelParts &parts = compilation.parts;
   if (compilation.numKernels > 0) {
-    auto objects = emitObjects(*compilation.kernels, compilation.target, numObjectParts(compilation.numKernels));
+    auto objects = emitObjects(*compilation.kernels, compilation.target, numObjectParts(compilation.numKernels, compilation.options.compilerThreads));
     if (!objects)
       return compileError(FailureKind::Internal,
                           llvm::toString(objects.takeError()) + " " + compilation.takeDiagnostics());

@@ -192,5 +192,44 @@ class Inspected(CommandTest):
         self.assertIn(odd.stem + ": median", run("bench", out, "--min-time", 0).stdout)
 
 
+class Batch(CommandTest):
+    def compile_batch(self, *lines, flags=()):
+        """The finished process and its answers by model."""
+        done = run("compile", "--batch", *flags, input="".join(f"{line}\n" for line in lines))
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        return done, {answer["model"]: answer for answer in answers}
+
+    def test_every_model_gets_an_answer(self):
+        models = [str(FIXTURES / f"{name}.pt2") for name in ("mlp", "conv_bn_relu", "dynamic_shapes")]
+        missing, unsupported = str(self.folder / "absent.pt2"), str(unsupported_archive(self.folder))
+        output = {model: str(self.folder / f"{index}.so") for index, model in enumerate([*models, missing, unsupported])}
+        done, answers = self.compile_batch(*(f"{model}\t{so}" for model, so in output.items()), flags=["--jobs", 2])
+        self.assertEqual((done.returncode, done.stderr), (DONE, ""))
+        self.assertEqual({model: answer["output"] for model, answer in answers.items()}, output)
+        for model in models:
+            self.assertEqual((answers[model]["exit_code"], answers[model]["message"]), (DONE, ""))
+            self.assertEqual(run("inspect", output[model]).returncode, DONE)
+        self.assertEqual(answers[missing]["exit_code"], 2)
+        self.assertEqual(answers[unsupported]["exit_code"], 3)
+        self.assertRegex(answers[unsupported]["message"], "2 operations are not supported")
+        self.assertFalse(os.path.exists(output[missing]) or os.path.exists(output[unsupported]))
+
+    def test_the_same_file_as_alone(self):
+        alone = self.compile("mlp", output="mlp.so").read_bytes()
+        other = self.folder / "other"
+        other.mkdir()
+        self.compile_batch(f"{FIXTURES / 'mlp.pt2'}\t{other / 'mlp.so'}")
+        self.assertEqual((other / "mlp.so").read_bytes(), alone)
+
+    def test_a_line_that_is_no_pair(self):
+        done, answers = self.compile_batch("model.pt2")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(answers["model.pt2"]["message"], "the line has no two paths; write MODEL.pt2, a tab and MODEL.so")
+
+    def test_contradicting_arguments(self):
+        self.assert_sentence(run("compile", MODEL, "-o", self.folder / "m.so", "--batch"), 2, "--batch takes models and outputs")
+        self.assert_sentence(run("compile", MODEL), 2, "a model and an output are required; give MODEL.pt2")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -6,8 +6,8 @@
 
 #include "compiler/pipeline/Pipeline.h"
 #include "tools/tenon/Commands.h"
-#include "tools/tenon/CrashGuard.h"
-#include "tools/tenon/ProgressLine.h"
+#include "tools/tenon/CompileBatch.h"
+#include "tools/tenon/GuardedCompilation.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -17,11 +17,13 @@
 #include <memory>
 
 using namespace tenon;
+using namespace tenon::tools;
 
 namespace {
 struct CompileArguments {
   std::string model, output, precision = "model", weights = "embed", emit = "so";
-  bool tune = false;
+  bool tune = false, batch = false;
+  unsigned jobs = 0;
   CompileOptions options;
 };
 } // namespace
@@ -35,57 +37,24 @@ static std::string tenonDir() {
   return folder.str().str();
 }
 
-static int report(llvm::Error error) {
-  int code = static_cast<int>(FailureKind::Internal);
-  llvm::handleAllErrors(std::move(error), [&](const CompileError &failure) {
-    llvm::errs() << "tenon: " << failure.sentence << "\n";
-    code = static_cast<int>(failure.kind);
-  });
-  return code;
+static int report(const CompileOutcome &outcome) {
+  if (outcome.exitCode != 0)
+    llvm::errs() << "tenon: " << outcome.message << "\n";
+  return outcome.exitCode;
 }
 
-// What the command line accepts already and the compiler does not do yet.
-static std::string missingFeature(const CompileArguments &arguments) {
+// What the command line's grammar accepts and the compiler does not do: options that contradict each other or are not built yet.
+static std::string misuseOf(const CompileArguments &arguments) {
+  bool namesFiles = !arguments.model.empty() || !arguments.output.empty();
+  if (arguments.batch && namesFiles)
+    return "--batch takes models and outputs from standard input; leave MODEL.pt2 and -o out";
+  if (!arguments.batch && (arguments.model.empty() || arguments.output.empty()))
+    return "a model and an output are required; give MODEL.pt2 and -o MODEL.so";
   if (arguments.precision != "model")
     return "--precision " + arguments.precision + " is not built yet; use --precision model, which keeps the model's types";
   if (arguments.tune)
     return "--tune is not built yet; leave it out";
   return "";
-}
-
-namespace {
-/// Notes where the compilation is and what IR it works on, for the case that it does not come back.
-class NotingProgress : public tools::ProgressLine {
-public:
-  NotingProgress(bool verbose, const tools::SharedNote &stage, const tools::SharedNote &ir)
-      : ProgressLine(verbose), stageNote(stage), irNote(ir) {}
-  void stageBegins(llvm::StringRef stage, unsigned index, unsigned count) override {
-    stageNote.write(stage.str());
-    ProgressLine::stageBegins(stage, index, count);
-  }
-  void passesBegin(llvm::StringRef ir) override { irNote.write(ir.str()); }
-
-private:
-  const tools::SharedNote &stageNote, &irNote;
-};
-} // namespace
-
-// Writes the IR that the last passes began with to a new file; where there is none yet, the archive is the reproducer.
-static std::string writeReproducer(const std::string &stage, const std::string &ir, const std::string &archive) {
-  llvm::SmallString<128> path;
-  int descriptor;
-  if (ir.empty() || llvm::sys::fs::createTemporaryFile("tenon-reproducer-" + stage, "mlir", descriptor, path))
-    return archive;
-  llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
-  stream << ir;
-  return path.str().str();
-}
-
-static int reportCrash(const std::string &crash, const std::string &stage, const std::string &ir,
-                       const std::string &archive) {
-  return report(compileError(FailureKind::Internal, "stage '" + (stage.empty() ? "start" : stage) +
-                                                        "': the compiler crashed (" + crash + "); please report this with '" +
-                                                        writeReproducer(stage, ir, archive) + "'"));
 }
 
 static int compile(CompileArguments &arguments) {
@@ -94,32 +63,22 @@ static int compile(CompileArguments &arguments) {
                                                           {"asm", EmitStage::Assembly},
                                                           {"cpp", EmitStage::Cpp},
                                                           {"so", EmitStage::SharedObject}};
-  if (std::string missing = missingFeature(arguments); !missing.empty())
-    return report(compileError(FailureKind::BadInput, missing));
+  if (std::string misuse = misuseOf(arguments); !misuse.empty())
+    return report({static_cast<int>(FailureKind::BadInput), misuse});
   arguments.options.emit = stages.at(arguments.emit);
   arguments.options.weightsInOwnFile = arguments.weights == "file";
   arguments.options.tenonDir = tenonDir();
-  tools::SharedNote stage, ir;
-  tools::GuardedEnd end = tools::runGuarded([&] {
-    NotingProgress progress(arguments.options.verbose, stage, ir);
-    llvm::Error error = compileModel(arguments.model, arguments.output, arguments.options, progress);
-    progress.end(!error);
-    int code = error ? report(std::move(error)) : 0;
-    llvm::outs().flush();
-    return code;
-  });
-  if (end.crash.empty())
-    return end.exitCode;
-  tools::ProgressLine(/*verbose=*/false).end(/*isDone=*/false); // the child's line is still there
-  return reportCrash(end.crash, stage.read(), ir.read(), arguments.model);
+  if (arguments.batch)
+    return compileBatch(arguments.options, arguments.jobs);
+  return report(GuardedCompilation(arguments.model, arguments.output, arguments.options).wait());
 }
 
 void tenon::tools::addCompileCommand(CLI::App &app, int &exitCode) {
   auto arguments = std::make_shared<CompileArguments>();
   CompileOptions &options = arguments->options;
   CLI::App *command = app.add_subcommand("compile", "compile MODEL.pt2 to a shared object");
-  command->add_option("model", arguments->model, "the archive that torch.export.save wrote")->required();
-  command->add_option("-o,--output", arguments->output, "the file to write")->required();
+  command->add_option("model", arguments->model, "the archive that torch.export.save wrote");
+  command->add_option("-o,--output", arguments->output, "the file to write");
   command->add_option("--target", options.target, "host, x86_64 or aarch64")
       ->check(CLI::IsMember({"host", "x86_64", "aarch64"}));
   command->add_option("--cpu", options.cpu, "native, generic or a CPU's name");
@@ -136,5 +95,9 @@ void tenon::tools::addCompileCommand(CLI::App &app, int &exitCode) {
       ->check(CLI::IsMember({"mlir", "llvm", "asm", "cpp", "so"}));
   command->add_flag("--explain", options.explain, "say what was fused or not, and why");
   command->add_flag("-v,--verbose", options.verbose, "say what is being done and how long it takes");
+  command->add_flag("--batch", arguments->batch,
+                    "compile every 'MODEL.pt2<tab>MODEL.so' of standard input, and write a line of JSON for each");
+  command->add_option("--jobs", arguments->jobs, "with --batch: models compiled at once, one per core by default")
+      ->check(CLI::PositiveNumber);
   command->callback([arguments, &exitCode] { exitCode = compile(*arguments); });
 }

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,11 +67,14 @@ static void leaveNoCore() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
-GuardedEnd runGuarded(const std::function<int()> &work) {
+GuardedWork::GuardedWork(const std::function<int()> &work) {
   std::fflush(nullptr);
-  pid_t parent = getpid(), child = fork();
-  if (child < 0)
-    return {work(), ""}; // no process to spare: unguarded is better than not at all
+  pid_t parent = getpid();
+  child = fork();
+  if (child < 0) {
+    unguardedCode = work(); // unguarded is better than not at all
+    return;
+  }
   if (child == 0) {
     endWithParent(parent);
     leaveNoCore();
@@ -78,6 +82,17 @@ GuardedEnd runGuarded(const std::function<int()> &work) {
     std::fflush(nullptr);
     _exit(code); // destructors of static objects are the parent's business
   }
+  processDescriptor = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
+}
+
+GuardedWork::~GuardedWork() {
+  if (processDescriptor >= 0)
+    close(processDescriptor);
+}
+
+GuardedEnd GuardedWork::wait() {
+  if (child < 0)
+    return {unguardedCode, ""};
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR)
     ;
@@ -85,5 +100,7 @@ GuardedEnd runGuarded(const std::function<int()> &work) {
     return {WEXITSTATUS(status), ""};
   return {0, signalName(WTERMSIG(status))};
 }
+
+GuardedEnd runGuarded(const std::function<int()> &work) { return GuardedWork(work).wait(); }
 
 } // namespace tenon::tools

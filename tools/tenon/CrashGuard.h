@@ -39,8 +39,27 @@ struct GuardedEnd {
   std::string crash; ///< "segmentation fault", or empty: the work returned
 };
 
-/// Runs `work` in a forked child and waits for it. Standard streams are flushed before and after. Call it before the process
-/// has threads. The child ends when this process does, and removes the files it has pending.
+/// Work in a forked child. Standard streams are flushed before and after. Start it before the process has threads. The child
+/// ends when this process does, and removes the files it has pending.
+class GuardedWork {
+public:
+  /// Starts `work`; where there is no process to spare, does it here and now.
+  explicit GuardedWork(const std::function<int()> &work);
+  ~GuardedWork();
+  GuardedWork(const GuardedWork &) = delete;
+
+  /// Becomes readable when the work has ended, for poll(); -1 where the system cannot tell.
+  int descriptor() const { return processDescriptor; }
+  /// Waits for the end. To be called once.
+  GuardedEnd wait();
+
+private:
+  int child = -1; ///< process id; -1: the work was done unguarded
+  int processDescriptor = -1;
+  int unguardedCode = 0;
+};
+
+/// Runs `work` in a forked child and waits for it.
 GuardedEnd runGuarded(const std::function<int()> &work);
 
 } // namespace tenon::tools
