@@ -59,6 +59,16 @@ def Tenon_StoreGlobalOp : Tenon_Op<"store_global"> {
   let assemblyFormat = "$value `,` $global attr-dict `:` type($value)";
 }
 
+def Tenon_StoreInputOp : Tenon_Op<"store_input"> {
+  let summary = "gives the caller's tensor for argument `index` of @main its value";
+  let description = [{
+    Tensor level only, for inputs that the model writes to (argument attribute `tenon.mutated`). The argument itself is the
+    value before the run.
+  }];
+  let arguments = (ins AnyRankedTensor:$value, I64Attr:$index);
+  let assemblyFormat = "$value `,` $index attr-dict `:` type($value)";
+}
+
 //===--- guards ------------------------------------------------------------------------------------------------------===//
 
 def Tenon_GuardOp : Tenon_Op<"guard"> {

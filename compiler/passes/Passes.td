@@ -83,7 +83,7 @@ def AssignLayouts : Pass<"assign-layouts", "::mlir::func::FuncOp"> {
 def Bufferize : Pass<"bufferize", "::mlir::ModuleOp"> {
   let summary = "gives every tensor memory; views become strides";
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::bufferization::BufferizationDialect",
-                           "::mlir::arith::ArithDialect"];
+                           "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::tenon::TenonDialect"];
 }
 
 def PlanMemory : Pass<"plan-memory", "::mlir::func::FuncOp"> {

@@ -1,30 +1,16 @@
-"""Models whose sizes vary, models that keep state, and wrong sizes, against eager.
-
-`compare_dynamic.py [NAME...]` runs all, or those whose name contains a given text.
-"""
-import copy
+"""Models whose sizes vary, and wrong sizes, against eager; arguments as in cases.py."""
 import os
-import sys
-import tempfile
-import traceback
 
 import eager  # first: skips where PyTorch is absent
+import cases
 import models
 import tenon
 import torch
 import torch.nn.functional as F
+from cases import case
 from tenon.exporting import export, flatten_tensors
 from torch import nn
 from torch.export import Dim
-
-CASES = {}
-
-
-def case(f):
-    """Registers `f(folder)`, which raises where something does not agree."""
-    CASES[f.__name__] = f
-    return f
-
 
 def module_of(f):
     class Function(nn.Module):
@@ -137,7 +123,7 @@ def check_model(name):
         worst = eager.compare(module, args, kwargs, folder, others, models.dynamic_shapes(name))
         print(f"  {name}: {len(others) + 1} sizes, error against f64 {worst:.2e}")
 
-    CASES[f"model_{name}"] = run
+    cases.CASES[f"model_{name}"] = run
 
 
 for name in models.MODELS:
@@ -180,90 +166,5 @@ def wrong_sizes_of_a_scalar(folder):
     expect_error(model, [torch.randn(10)], "has size 10 in dimension 0", "at most 9")
 
 
-#===--- state ---===
-
-
-def compare_state(folder, module, calls, dynamic_shapes=None):
-    """Runs the same calls in eager and compiled, then again after reset_state: state must persist and be restored."""
-    path = os.path.join(folder, "model.pt2")
-    export(copy.deepcopy(module), calls[0], dynamic_shapes=dynamic_shapes, path=path)
-    model = tenon.load(eager.compile_program(path))
-    for _ in range(2):
-        reference = copy.deepcopy(module)
-        for inputs in calls:
-            with torch.no_grad():
-                expected = flatten_tensors(reference(*inputs))
-            for actual, e in zip(model.run_flat(list(inputs)), expected, strict=True):
-                torch.testing.assert_close(torch.from_numpy(actual), e)
-        model.reset_state()
-
-
-class Counter(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("count", torch.tensor(3, dtype=torch.int64))
-        self.register_buffer("total", torch.zeros(4))
-
-    def forward(self, x):
-        self.count += 1
-        before = self.total.clone()
-        self.total.add_(x)
-        return self.count * 2, before, self.total - x
-
-
-@case
-def counter(folder):
-    compare_state(folder, Counter().eval(), [(torch.randn(4),) for _ in range(3)])
-
-
-class Cache(nn.Module):
-    """Keys of the positions seen so far, in one buffer."""
-
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("keys", torch.zeros(2, 8, 4))
-
-    def forward(self, position, key):
-        self.keys.index_copy_(1, position, key)
-        return self.keys.sum(1), self.keys[:, 2:5] * 2
-
-
-@case
-def cache_by_index_copy(folder):
-    compare_state(folder, Cache().eval(), [(torch.tensor([p]), torch.randn(2, 1, 4)) for p in (0, 3, 7)])
-
-
-class SliceCache(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("keys", torch.zeros(2, 8, 4))
-
-    def forward(self, key):
-        self.keys[:, 1:3] = key
-        return self.keys * 1.5
-
-
-@case
-def cache_by_slice(folder):
-    compare_state(folder, SliceCache().eval(), [(torch.randn(2, 2, 4),) for _ in range(3)])
-
-
-def main():
-    failures = 0
-    names = [n for n in CASES if not sys.argv[1:] or any(text in n for text in sys.argv[1:])]
-    for name in names:
-        torch.manual_seed(1)
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                CASES[name](folder)
-                print(f"{name}: agrees")
-            except Exception as error:
-                failures += 1
-                print(f"{name}: FAILED")
-                traceback.print_exception(error, limit=-2)
-    print(f"{len(names) - failures} of {len(names)} agree")
-    sys.exit(1 if failures else 0)
-
-
 if __name__ == "__main__":
-    main()
+    cases.main()

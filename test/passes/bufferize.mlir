@@ -138,3 +138,161 @@ module {
     return
   }
 }
+
+// -----
+
+// Tests that a kernel which reads its state element by element where it writes it works in the state's memory.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[STATE:.*]] = tenon.load_global @total : memref<8xf32>
+// CHECK-NOT: tenon.buffer
+// CHECK: tenon.launch @kernel_add ins(%{{.*}}, %[[STATE]] : {{.*}}) outs(%[[STATE]] : memref<8xf32>)
+// CHECK-NOT: memref.copy
+// CHECK: return
+#id = affine_map<(d0) -> (d0)>
+module {
+  tenon.global @total : tensor<8xf32> state
+  func.func private @kernel_add(%a: tensor<8xf32>, %b: tensor<8xf32>, %o: tensor<8xf32>) -> tensor<8xf32> attributes {tenon.kernel} {
+    %0 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%a, %b : tensor<8xf32>, tensor<8xf32>) outs(%o : tensor<8xf32>) {
+    ^bb0(%x: f32, %y: f32, %z: f32):
+      %s = arith.addf %x, %y : f32
+      linalg.yield %s : f32
+    } -> tensor<8xf32>
+    return %0 : tensor<8xf32>
+  }
+  func.func @main(%x: tensor<8xf32>) {
+    %old = tenon.load_global @total : tensor<8xf32>
+    %e = tensor.empty() : tensor<8xf32>
+    %new = tenon.launch @kernel_add ins(%x, %old : tensor<8xf32>, tensor<8xf32>) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+    tenon.store_global %new, @total : tensor<8xf32>
+    return
+  }
+}
+
+// -----
+
+// Tests that a kernel which reads its state at other places than it writes works elsewhere.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[STATE:.*]] = tenon.load_global @square : memref<4x4xf32>
+// CHECK: %[[NEW:.*]] = tenon.buffer : memref<4x4xf32>
+// CHECK: tenon.launch @kernel_transpose ins(%[[STATE]] : {{.*}}) outs(%[[NEW]] : memref<4x4xf32>)
+// CHECK: memref.copy %[[NEW]], %
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#swapped = affine_map<(d0, d1) -> (d1, d0)>
+module {
+  tenon.global @square : tensor<4x4xf32> state
+  func.func private @kernel_transpose(%a: tensor<4x4xf32>, %o: tensor<4x4xf32>) -> tensor<4x4xf32> attributes {tenon.kernel} {
+    %0 = linalg.generic {indexing_maps = [#swapped, #id], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<4x4xf32>) outs(%o : tensor<4x4xf32>) {
+    ^bb0(%x: f32, %z: f32):
+      linalg.yield %x : f32
+    } -> tensor<4x4xf32>
+    return %0 : tensor<4x4xf32>
+  }
+  func.func @main() {
+    %old = tenon.load_global @square : tensor<4x4xf32>
+    %e = tensor.empty() : tensor<4x4xf32>
+    %new = tenon.launch @kernel_transpose ins(%old : tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>
+    tenon.store_global %new, @square : tensor<4x4xf32>
+    return
+  }
+}
+
+// -----
+
+// Tests that state which is replaced is written by the op that makes its value, once nothing reads the old one any more.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[STATE:.*]] = tenon.load_global @hidden : memref<2x4xf32>
+// CHECK: tenon.matmul {{.*}} outs(%[[STATE]] :
+// CHECK-NOT: memref.copy
+// CHECK: return
+module {
+  tenon.global @hidden : tensor<2x4xf32> state
+  func.func @main(%x: tensor<2x3xf32>, %w: tensor<3x4xf32>) {
+    %e = tensor.empty() : tensor<2x4xf32>
+    %new = tenon.matmul ins(%x, %w : tensor<2x3xf32>, tensor<3x4xf32>) outs(%e : tensor<2x4xf32>) epilogue [] -> tensor<2x4xf32>
+    tenon.store_global %new, @hidden : tensor<2x4xf32>
+    return
+  }
+}
+
+// -----
+
+// Tests that a loop's values lie in memory made before it: what the body makes of an element is written in place, rows are
+// collected where they belong, and values that trade places go through other memory.
+// CHECK-LABEL: func.func @main
+// CHECK-SAME: (%[[X:.*]]: memref<4xf32>, %[[Y:.*]]: memref<4xf32>,
+// CHECK: %[[ROWS:.*]] = tenon.buffer : memref<3x4xf32>
+// CHECK-DAG: %[[A:.*]] = tenon.buffer : memref<4xf32>
+// CHECK-DAG: memref.copy %[[X]], %[[A]]
+// CHECK-DAG: %[[B:.*]] = tenon.buffer : memref<4xf32>
+// CHECK-DAG: memref.copy %[[Y]], %[[B]]
+// CHECK: scf.for %[[I:.*]] = %{{.*}} to %{{.*}} step %{{.*}} {
+// CHECK: memref.copy %{{.*}}, %{{.*}} : memref<4xf32> to memref<4xf32, strided<[1], offset: ?>>
+// CHECK: %[[OLD_B:.*]] = tenon.buffer
+// CHECK: memref.copy %[[B]], %[[OLD_B]]
+// CHECK: %[[OLD_A:.*]] = tenon.buffer
+// CHECK: memref.copy %[[A]], %[[OLD_A]]
+// CHECK: memref.copy %[[OLD_B]], %[[A]]
+// CHECK: memref.copy %[[OLD_A]], %[[B]]
+// CHECK: }
+module {
+  func.func @main(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<3x4xf32>, tensor<4xf32>) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c3 = arith.constant 3 : index
+    %e = tensor.empty() : tensor<3x4xf32>
+    %rows, %a, %b = scf.for %i = %c0 to %c3 step %c1 iter_args(%r = %e, %p = %x, %q = %y) -> (tensor<3x4xf32>, tensor<4xf32>, tensor<4xf32>) {
+      %n = tensor.insert_slice %p into %r[%i, 0] [1, 4] [1, 1] : tensor<4xf32> into tensor<3x4xf32>
+      scf.yield %n, %q, %p : tensor<3x4xf32>, tensor<4xf32>, tensor<4xf32>
+    }
+    return %rows, %b : tensor<3x4xf32>, tensor<4xf32>
+  }
+}
+
+// -----
+
+// Tests that both branches write into one buffer, and that a loop with a condition reads what it carries in place.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[R:.*]] = tenon.buffer : memref<4xf32>
+// CHECK: scf.if
+// CHECK: memref.copy %{{.*}}, %[[R]]
+// CHECK: } else {
+// CHECK: memref.copy %{{.*}}, %[[R]]
+// CHECK: %[[N:.*]] = tenon.buffer : memref<i64>
+// CHECK: scf.while : () -> () {
+// CHECK: memref.load %[[N]][]
+// CHECK: scf.condition(%{{.*}})
+// CHECK: } do {
+// CHECK: tenon.launch @kernel_next ins(%[[N]] : memref<i64>) outs(%[[N]] : memref<i64>)
+// CHECK-NOT: memref.copy
+// CHECK: scf.yield
+#none = affine_map<() -> ()>
+module {
+  func.func private @kernel_next(%a: tensor<i64>, %o: tensor<i64>) -> tensor<i64> attributes {tenon.kernel} {
+    %0 = linalg.generic {indexing_maps = [#none, #none], iterator_types = []} ins(%a : tensor<i64>) outs(%o : tensor<i64>) {
+    ^bb0(%x: i64, %z: i64):
+      %s = arith.addi %x, %x : i64
+      linalg.yield %s : i64
+    } -> tensor<i64>
+    return %0 : tensor<i64>
+  }
+  func.func @main(%x: tensor<4xf32>, %y: tensor<4xf32>, %p: tensor<i1>, %n: tensor<i64>) -> (tensor<4xf32>, tensor<i64>) {
+    %yes = tensor.extract %p[] : tensor<i1>
+    %r = scf.if %yes -> (tensor<4xf32>) {
+      scf.yield %x : tensor<4xf32>
+    } else {
+      scf.yield %y : tensor<4xf32>
+    }
+    %w = scf.while (%c = %n) : (tensor<i64>) -> tensor<i64> {
+      %v = tensor.extract %c[] : tensor<i64>
+      %limit = arith.constant 10 : i64
+      %more = arith.cmpi slt, %v, %limit : i64
+      scf.condition(%more) %c : tensor<i64>
+    } do {
+    ^bb0(%c: tensor<i64>):
+      %e = tensor.empty() : tensor<i64>
+      %next = tenon.launch @kernel_next ins(%c : tensor<i64>) outs(%e : tensor<i64>) -> tensor<i64>
+      scf.yield %next : tensor<i64>
+    }
+    return %r, %w : tensor<4xf32>, tensor<i64>
+  }
+}

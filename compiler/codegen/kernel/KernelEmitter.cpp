@@ -220,23 +220,22 @@ Values KernelEmitter::nest(uint64_t dims, Values carried, function_ref<Values(Va
 
 //===--- groups ------------------------------------------------------------------------------------------------------===//
 
-// Stores the group's outputs and scratch rows at the current positions. All instances are computed before one is stored.
+// Stores the group's outputs and scratch rows at the current positions. All values are computed before one is stored: an
+// output may lie in the memory of an input.
 void KernelEmitter::emitStores(const RowGroup &group) {
-  auto storeAll = [&](const Access &access, function_ref<Lane(unsigned)> evaluate) {
-    SmallVector<Lane> lanes;
-    for (unsigned instance = 0; instance < values.numInstances(); ++instance)
-      lanes.push_back(evaluate(instance));
-    for (auto [instance, lane] : llvm::enumerate(lanes))
-      values.store(access, lane, instance);
-  };
-  for (unsigned index : group.scratchStores)
-    storeAll(schedule.scratch[index].access,
-             [&](unsigned instance) { return values.evaluateTensor(schedule.scratch[index].tensor, instance); });
-  for (unsigned index : group.outputs) {
-    bufferization::MaterializeInDestinationOp op = domain.outputs[index].op;
-    storeAll(domain.accesses[domain.outputs[index].access],
-             [&](unsigned instance) { return values.evaluateOperand(op.getSourceMutable(), instance); });
+  SmallVector<std::tuple<const Access *, Lane, unsigned>> stores;
+  for (unsigned instance = 0; instance < values.numInstances(); ++instance) {
+    for (unsigned index : group.scratchStores)
+      stores.emplace_back(&schedule.scratch[index].access, values.evaluateTensor(schedule.scratch[index].tensor, instance),
+                          instance);
+    for (unsigned index : group.outputs) {
+      bufferization::MaterializeInDestinationOp op = domain.outputs[index].op;
+      stores.emplace_back(&domain.accesses[domain.outputs[index].access],
+                          values.evaluateOperand(op.getSourceMutable(), instance), instance);
+    }
   }
+  for (auto &[access, lane, instance] : stores)
+    values.store(*access, lane, instance);
 }
 
 // Rows walked element by element; each lane of vector code (or the scalar) has accumulators of its own. Without row dimensions
