@@ -15,6 +15,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "Epilogue.h"
+#include "NanWatch.h"
 #include "ReferenceConvolution.h"
 #include "TileConvolution.h"
 #include "onednn/Primitive.h"
@@ -158,7 +159,7 @@ static bool isChannelsLast(const TensorView &view) {
   return view.strides[1] == 1 && std::any_of(view.sizes + 2, view.sizes + view.rank, [](int64_t size) { return size > 1; });
 }
 
-static std::shared_ptr<const ConvPlan> makePlan(ConvSite &site, const ConvCall &call) {
+static std::shared_ptr<const ConvPlan> makePlan(ConvSite &site, const ConvCall &call, bool mayUsePostOps) {
   auto plan = std::make_shared<ConvPlan>();
   auto hasType = [](const TensorView &view) { return onednn::dataType(view.dtype).has_value(); };
   bool isTaken = onednn::isUsable() && hasType(call.input) && hasType(call.weight) && hasType(call.output) &&
@@ -168,7 +169,7 @@ static std::shared_ptr<const ConvPlan> makePlan(ConvSite &site, const ConvCall &
   bool isMade = false;
   for (bool fuses : {true, false})
     for (bool copies : {false, true})
-      if (isTaken && !isMade && !(isMixed && !copies)) {
+      if (isTaken && !isMade && !(isMixed && !copies) && (mayUsePostOps || !fuses)) {
         try {
           isMade = makePrimitive(site, call, copies, copies, fuses, *plan);
         } catch (const dnnl::error &) {
@@ -216,6 +217,15 @@ static void runPrimitive(const ConvCall &call, const ConvPlan &plan) {
     applyEpilogue(call.context, call.spec.epilogue, call.extras, call.output);
 }
 
+static void runPlan(ConvSite &site, const ConvCall &call, const ConvPlan &plan) {
+  if (plan.primitive)
+    runPrimitive(call, plan);
+  else if (plan.usesTiles)
+    site.tiles.run(call, static_cast<const float *>(plan.packedWeight));
+  else
+    referenceConvolution(call.context, call.spec, call.input, call.weight, call.bias, call.extras, call.output);
+}
+
 void tenon::conv(Run &run, int32_t site, const ConvSpec &spec, const TensorView &input, const TensorView &weight,
                  const TensorView *bias, TensorViews extras, const TensorView &output) {
   RunContext &context = RunContext::of(run);
@@ -223,14 +233,15 @@ void tenon::conv(Run &run, int32_t site, const ConvSpec &spec, const TensorView 
     return;
   ConvCall call{context, spec, input, weight, bias, extras, output};
   auto &state = context.siteState<ConvSite>(site, [] { return std::make_unique<ConvSite>(); });
-  std::shared_ptr<const ConvPlan> plan =
-      state.get(CallKey({&input, &weight, bias, &output}, extras), [&] { return makePlan(state, call); });
+  CallKey key({&input, &weight, bias, &output}, extras);
+  auto planFor = [&](const CallKey &key) {
+    return state.get(key, [&] { return makePlan(state, call, key.usesPostOps()); });
+  };
+  std::shared_ptr<const ConvPlan> plan = planFor(key);
   if (context.preparing())
     return;
-  if (plan->primitive)
-    runPrimitive(call, *plan);
-  else if (plan->usesTiles)
-    state.tiles.run(call, static_cast<const float *>(plan->packedWeight));
-  else
-    referenceConvolution(context, spec, input, weight, bias, extras, output);
+  if (!plan->fusesEpilogue || !plan->primitive)
+    return runPlan(state, call, *plan);
+  runWatchingNans(context, spec.epilogue, [&] { runPlan(state, call, *plan); },
+                  [&] { runPlan(state, call, *planFor(key.withoutPostOps())); });
 }

@@ -20,6 +20,7 @@
 #include "Epilogue.h"
 #include "Gemv.h"
 #include "MatmulShapes.h"
+#include "NanWatch.h"
 #include "ReferenceMatmul.h"
 #include "TileGemm.h"
 #include "onednn/Primitive.h"
@@ -156,7 +157,7 @@ static bool makePrimitive(MatmulSite &site, const MatmulCall &call, bool onCopie
   return true;
 }
 
-static std::shared_ptr<const MatmulPlan> makePlan(MatmulSite &site, const MatmulCall &call) {
+static std::shared_ptr<const MatmulPlan> makePlan(MatmulSite &site, const MatmulCall &call, bool mayUsePostOps) {
   auto plan = std::make_shared<MatmulPlan>();
   if (canUseGemv(call)) {
     plan->route = MatmulPlan::Route::Gemv;
@@ -165,7 +166,8 @@ static std::shared_ptr<const MatmulPlan> makePlan(MatmulSite &site, const Matmul
   }
   bool biasIsDense = !call.bias || call.bias->strides[0] == 1 || call.operands.n() == 1;
   bool isPlanned = biasIsDense && call.operands.k() > 0 &&
-                   (makePrimitive(site, call, false, true, *plan) || makePrimitive(site, call, true, true, *plan) ||
+                   ((mayUsePostOps && makePrimitive(site, call, false, true, *plan)) ||
+                    (mayUsePostOps && makePrimitive(site, call, true, true, *plan)) ||
                     makePrimitive(site, call, false, false, *plan) || makePrimitive(site, call, true, false, *plan));
   if (!isPlanned && (call.operands.k() == 0 || !planTiles(site, call, *plan))) {
     *plan = MatmulPlan();
@@ -299,6 +301,15 @@ static void runTiles(TileGemms &tiles, const MatmulCall &call, const MatmulPlan 
   finish(call, plan, staged);
 }
 
+static void runPlan(MatmulSite &site, const MatmulCall &call, const MatmulPlan &plan) {
+  switch (plan.route) {
+  case MatmulPlan::Route::Gemv: return runGemv(call);
+  case MatmulPlan::Route::OneDnn: return runPrimitive(call, plan);
+  case MatmulPlan::Route::Tiles: return runTiles(site.tiles, call, plan);
+  case MatmulPlan::Route::Loops: return referenceMatmul(call.context, call.spec, call.operands, call.bias);
+  }
+}
+
 void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorView &lhs, const TensorView &rhs,
                    const TensorView *bias, TensorViews extras, const TensorView &output) {
   RunContext &context = RunContext::of(run);
@@ -308,13 +319,14 @@ void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorV
   MatmulCall call{context, spec, operands, bias};
   auto &state = context.siteState<MatmulSite>(site, [] { return std::make_unique<MatmulSite>(); });
   CallKey key({&operands.lhs, &operands.rhs, bias, &operands.output}, operands.extraViews());
-  std::shared_ptr<const MatmulPlan> plan = state.get(key, [&] { return makePlan(state, call); });
+  auto planFor = [&](const CallKey &key) {
+    return state.get(key, [&] { return makePlan(state, call, key.usesPostOps()); });
+  };
+  std::shared_ptr<const MatmulPlan> plan = planFor(key);
   if (context.preparing())
     return;
-  switch (plan->route) {
-  case MatmulPlan::Route::Gemv: return runGemv(call);
-  case MatmulPlan::Route::OneDnn: return runPrimitive(call, *plan);
-  case MatmulPlan::Route::Tiles: return runTiles(state.tiles, call, *plan);
-  case MatmulPlan::Route::Loops: return referenceMatmul(context, spec, operands, bias);
-  }
+  if (!plan->fusesEpilogue || plan->route != MatmulPlan::Route::OneDnn)
+    return runPlan(state, call, *plan);
+  runWatchingNans(context, spec.epilogue, [&] { runPlan(state, call, *plan); },
+                  [&] { runPlan(state, call, *planFor(key.withoutPostOps())); });
 }

@@ -21,7 +21,7 @@
 
 namespace tenon::library {
 
-/// Dtypes, sizes and strides of a call's operands.
+/// Dtypes, sizes and strides of a call's operands, and whether the plan may use post-ops (see NanWatch.h).
 class CallKey {
 public:
   CallKey(std::initializer_list<const TensorView *> views, TensorViews extras = {}) {
@@ -31,13 +31,23 @@ public:
       add(&extras.begin[i]);
   }
   CallKey(const CallKey &other) { *this = other; }
+
+  /// The key of the same call without post-ops.
+  CallKey withoutPostOps() const {
+    CallKey key = *this;
+    key.usesPostOps_ = false;
+    return key;
+  }
+  bool usesPostOps() const { return usesPostOps_; }
   CallKey &operator=(const CallKey &other) {
     count = other.count;
+    usesPostOps_ = other.usesPostOps_;
     memcpy(words, other.words, count * sizeof(words[0]));
     return *this;
   }
   bool operator==(const CallKey &other) const {
-    return count == other.count && memcmp(words, other.words, count * sizeof(words[0])) == 0;
+    return count == other.count && usesPostOps_ == other.usesPostOps_ &&
+           memcmp(words, other.words, count * sizeof(words[0])) == 0;
   }
 
 private:
@@ -57,6 +67,7 @@ private:
 
   static constexpr int32_t maxWords = 320;
   int32_t count = 0;
+  bool usesPostOps_ = true;
   int64_t words[maxWords];
 };
 

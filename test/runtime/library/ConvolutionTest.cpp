@@ -206,16 +206,31 @@ TEST_CASE("conv: every dtype") {
 TEST_CASE("conv: every activation") {
   for (int32_t kind = 0; kind <= static_cast<int32_t>(ActivationKind::Mish); ++kind) {
     CAPTURE(kind);
-    auto activation = static_cast<ActivationKind>(kind);
-    EpilogueStep step{EpilogueKind::Activation, activation, 0.3, 0};
-    if (activation == ActivationKind::Clip)
-      step.alpha = -0.5, step.beta = 1.5;
-    if (activation == ActivationKind::Softplus)
-      step.alpha = 2, step.beta = 20;
     Case c{{.padding = {1, 1, 1, 1}}, {1, 8, 6, 5}, {19, 8, 3, 3}, DType::F32, channelsLast2d, channelsLast2d};
-    c.spec.epilogue = {{step}, 1};
+    c.spec.epilogue = {{activationStep(static_cast<ActivationKind>(kind))}, 1};
     CHECK(worstError(c) <= 2);
   }
+}
+
+TEST_CASE("conv: NaN passes every activation") {
+  for (int32_t kind = 0; kind <= static_cast<int32_t>(ActivationKind::Mish); ++kind)
+    for (int64_t groups : {1, 16})
+      for (const Sizes &order : {Sizes{}, channelsLast2d}) {
+        CAPTURE(kind, groups, order.size());
+        Tensor input = Tensor::random(DType::F32, {1, 16, 9, 9}, 1, order), output(DType::F32, {1, 16, 9, 9}, order);
+        Tensor weight = Tensor::random(DType::F32, {16, 16 / groups, 3, 3}, 2);
+        input.set({0, 3, 4, 4}, NAN);
+        ConvSpec spec{.padding = {1, 1, 1, 1}, .groups = groups, .weightIsConstant = true};
+        spec.epilogue = {{activationStep(static_cast<ActivationKind>(kind))}, 1};
+        LoadedModel model(2);
+        StandaloneRun run(model);
+        run.prepareAndRun([&](Run &run) { conv(run, 0, spec, input, weight, nullptr, {}, output); });
+        forEachIndex(output.sizes(), [&](const Sizes &index) {
+          bool sees = std::abs(index[2] - 4) <= 1 && std::abs(index[3] - 4) <= 1 && (groups == 1 || index[1] == 3);
+          if (std::isnan(output.at(index)) != sees)
+            FAIL_CHECK("at channel " << index[1] << ", row " << index[2] << ", column " << index[3]);
+        });
+      }
 }
 
 TEST_CASE("conv: operands of epilogues") {

@@ -139,16 +139,28 @@ TEST_CASE("matmul: every activation") {
       CAPTURE(kind, m);
       Tensor lhs = Tensor::random(DType::F32, {m, 40}, 1), rhs = Tensor::random(DType::F32, {40, 48}, 2);
       Case c{lhs, rhs};
-      auto activation = static_cast<ActivationKind>(kind);
-      EpilogueStep step{EpilogueKind::Activation, activation, 0.3, 0};
-      if (activation == ActivationKind::Clip)
-        step.alpha = -0.5, step.beta = 1.5;
-      if (activation == ActivationKind::Softplus)
-        step.alpha = 2, step.beta = 20;
-      c.spec.epilogue = {{step}, 1};
+      c.spec.epilogue = {{activationStep(static_cast<ActivationKind>(kind))}, 1};
       // Slopes are at most 1.13 (GELU), polynomials of the library are good to some ULP of the result.
       CHECK(worstError(c, Tensor(DType::F32, {m, 48})) <= 2);
     }
+}
+
+TEST_CASE("matmul: NaN passes every activation") {
+  for (int32_t kind = 0; kind <= static_cast<int32_t>(ActivationKind::Mish); ++kind)
+    for (int64_t m : {1, 12})
+      for (bool isConstant : {false, true}) {
+        CAPTURE(kind, m, isConstant);
+        Tensor lhs = Tensor::random(DType::F32, {m, 40}, 1), rhs = Tensor::random(DType::F32, {40, 48}, 2), output(DType::F32, {m, 48});
+        Tensor extra = Tensor::random(DType::F32, {m, 48}, 3);
+        lhs.set({m / 2, 7}, NAN);
+        Case c{lhs, rhs, nullptr, {extra}};
+        c.spec.rhsIsConstant = isConstant;
+        c.spec.epilogue = {{activationStep(static_cast<ActivationKind>(kind)), {EpilogueKind::Add}}, 2};
+        worstError(c, output);
+        for (int64_t row = 0; row < m; ++row)
+          for (int64_t column : {0, 17, 47})
+            CHECK(std::isnan(output.at({row, column})) == (row == m / 2));
+      }
 }
 
 TEST_CASE("matmul: softplus with a threshold that matters") {

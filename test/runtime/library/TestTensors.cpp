@@ -110,6 +110,14 @@ double test::expectedEpilogue(const Epilogue &epilogue, double value, const std:
   return value;
 }
 
+EpilogueStep test::activationStep(ActivationKind kind) {
+  switch (kind) {
+  case ActivationKind::Clip: return {EpilogueKind::Activation, kind, -0.5, 1.5};
+  case ActivationKind::Softplus: return {EpilogueKind::Activation, kind, 2, 20};
+  default: return {EpilogueKind::Activation, kind, 0.3, 0};
+  }
+}
+
 double test::sumTolerance(DType dtype, int64_t length, double magnitude) {
   double sumRoundoff = unitRoundoff(dtype == DType::F64 ? DType::F64 : DType::F32);
   double size = magnitude * std::sqrt(static_cast<double>(length));

@@ -61,6 +61,9 @@ double unitRoundoff(DType dtype);
 /// The epilogue of `value` at `index` of the result, from its definition in TenonAttrs.td.
 double expectedEpilogue(const Epilogue &epilogue, double value, const std::vector<TensorView> &extras, const Sizes &index);
 
+/// A step of the given activation, with parameters that matter where it has any.
+EpilogueStep activationStep(ActivationKind kind);
+
 /// Bound on the error of a sum of `length` products of magnitudes up to `magnitude`, stored as `dtype`: sums in f32 (f64 for
 /// f64) have an error of about sqrt(length) roundings; four of those, and one rounding of the result.
 double sumTolerance(DType dtype, int64_t length, double magnitude);
