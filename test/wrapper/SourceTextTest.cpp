@@ -25,6 +25,9 @@ TEST_CASE("identifiers are plain, bounded and never keywords") {
   CHECK(sanitizeIdentifier("Class") == "class_value");
   CHECK(sanitizeIdentifier("run") == "run_value");
   CHECK(sanitizeIdentifier("\xe2\x80\xae" "abc") == "abc");
+  CHECK(sanitizeIdentifier("bert.encoder.layer.11.attention.self.query.weight") == "v11_attention_self_query_weight");
+  CHECK(sanitizeIdentifier("a.bcdefghij.klmnopqrst.uvwxyz_0123") == "bcdefghij_klmnopqrst_uvwxyz_0123");
+  CHECK(sanitizeIdentifier("xx12345678901234567890123456789012") == "v2345678901234567890123456789012");
   CHECK(sanitizeIdentifier(std::string(1 << 20, 'a')).size() == maxIdentifierLength);
   CHECK_FALSE(isPlainIdentifier("a b"));
   CHECK_FALSE(isPlainIdentifier("while"));

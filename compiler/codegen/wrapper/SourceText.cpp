@@ -35,9 +35,25 @@ static constexpr StringLiteral reservedWords[] = {
 
 static bool isReservedWord(StringRef name) { return llvm::is_contained(reservedWords, name); }
 
+// The end of a long name ("layer.11.attention.self.query.weight") tells more than its start, and is cut between words.
+static std::string shortened(std::string name) {
+  if (name.size() <= maxIdentifierLength)
+    return name;
+  std::string tail = name.substr(name.size() - maxIdentifierLength);
+  bool startsWord = name[name.size() - maxIdentifierLength - 1] == '_';
+  size_t separator = tail.find('_');
+  if (!startsWord && separator != std::string::npos && separator + 1 < tail.size())
+    tail.erase(0, separator + 1);
+  if (tail.front() == '_')
+    tail.erase(0, 1);
+  if (isDigit(tail.front()))
+    tail = "v" + tail.substr(tail.size() == maxIdentifierLength);
+  return tail;
+}
+
 std::string sanitizeIdentifier(StringRef name, StringRef fallback) {
   std::string result;
-  for (char c : name.take_front(4096)) {
+  for (char c : name.take_back(4096)) {
     char lower = toLower(c);
     bool kept = isLower(lower) || isDigit(lower);
     if (!kept && (result.empty() || result.back() == '_'))
@@ -45,13 +61,12 @@ std::string sanitizeIdentifier(StringRef name, StringRef fallback) {
     if (result.empty() && isDigit(lower))
       result += "v";
     result += kept ? lower : '_';
-    if (result.size() == maxIdentifierLength)
-      break;
   }
   while (!result.empty() && result.back() == '_')
     result.pop_back();
   if (result.empty())
     return fallback.str();
+  result = shortened(std::move(result));
   if (isReservedWord(result))
     result += "_value";
   return result;
