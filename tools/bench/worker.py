@@ -37,15 +37,53 @@ def _aoti(module, args, kwargs, _):
     return lambda: runner(*args, **kwargs), {"compile_s": compiled, "artifact_mb": os.path.getsize(package) / 1e6}
 
 
+def _add_missing_onnx_ops():
+    """Teaches the TorchScript-based exporter what it lacks for the models here: aten::diff, and cumsum of booleans."""
+    import torch
+    from torch.onnx import symbolic_helper
+
+    @symbolic_helper.parse_args("v", "i", "i", "v", "v")
+    def diff(graph, x, n, dim, prepend, append):
+        for part in (append, prepend):
+            if not symbolic_helper._is_none(part):
+                x = graph.op("Concat", *((x, part) if part is append else (part, x)), axis_i=dim)
+        for _ in range(n):
+            later = symbolic_helper._slice_helper(graph, x, axes=[dim], starts=[1], ends=[2**62])
+            earlier = symbolic_helper._slice_helper(graph, x, axes=[dim], starts=[0], ends=[-1])
+            x = graph.op("Sub", later, earlier)
+        return x
+
+    @symbolic_helper.parse_args("v", "i", "none")
+    def cumsum(graph, x, dim, dtype):
+        if x.type().scalarType() == "Bool":
+            x = graph.op("Cast", x, to_i=7)  # int64
+        return graph.op("CumSum", x, graph.op("Constant", value_t=torch.tensor(dim)))
+
+    torch.onnx.register_custom_op_symbolic("aten::diff", diff, 14)
+    torch.onnx.register_custom_op_symbolic("aten::cumsum", cumsum, 14)
+
+
 def _ort(module, args, kwargs, threads):
     import onnxruntime
     import torch
 
     folder = tempfile.mkdtemp()
     path = os.path.join(folder, "model.onnx")
+    _add_missing_onnx_ops()
     torch.backends.mha.set_fastpath_enabled(False)  # the exporter does not know the fused operator it takes
+
+    class GivenArguments(torch.nn.Module):
+        """The module without its other parameters: the exporter makes inputs of numbers that are their defaults."""
+
+        def __init__(self):
+            super().__init__()
+            self.module = module
+
+        def forward(self, *tensors):
+            return self.module(*tensors[: len(args)], **dict(zip(kwargs, tensors[len(args) :])))
+
     start = time.perf_counter()
-    torch.onnx.export(module, args, path, kwargs=kwargs or None, dynamo=False)
+    torch.onnx.export(GivenArguments().eval(), (*args, *kwargs.values()), path, dynamo=False)
     exported = time.perf_counter() - start
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
