@@ -11,6 +11,7 @@
 #include "compiler/codegen/wrapper/FunctionEmitter.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -173,6 +174,8 @@ LogicalResult FunctionEmitter::emitLoadGlobal(LoadGlobalOp op) {
   if (!global || !type)
     return op.emitError("the global is not declared, or is not loaded as a memref");
   auto [strides, offset] = type.getStridesAndOffset();
+  if (type.hasStaticShape() && type.getLayout().isIdentity()) // MLIR has no strides for a size of zero
+    strides = computeStrides(type.getShape());
   if (!type.hasStaticShape() || llvm::is_contained(strides, ShapedType::kDynamic))
     return op.emitError("globals have static sizes and strides");
   MemoryView view;

@@ -166,16 +166,25 @@ struct SliceOperands {
 };
 } // namespace
 
+static bool isEmpty(SizesRef sizes) {
+  return llvm::any_of(sizes, [](Size size) { return staticSize(size) == 0; });
+}
+
+// MLIR refuses slices of nothing (an offset of 0 is already outside), so they are values of their own.
 Tensor Emitter::slice(const Tensor &tensor, int64_t dim, Size start, Size length, int64_t step) {
   if (staticSize(start) == 0 && step == 1 && tensor.sizes[dim] == length)
     return tensor;
   SliceOperands s(*this, tensor.sizes, dim, start, length, step);
+  if (isEmpty(s.sizes))
+    return fill(s.sizes, tensor.dtype, Scalar::of(int64_t(0)));
   Value value =
       tensor::ExtractSliceOp::create(b, loc, type(s.sizes, tensor.dtype), tensor.value, s.offsets, s.sizes, s.strides);
   return {value, tensor.dtype, Sizes(s.sizes)};
 }
 
 Tensor Emitter::insertSlice(const Tensor &tensor, const Tensor &slice, int64_t dim, Size start, int64_t step) {
+  if (isEmpty(slice.sizes))
+    return tensor;
   SliceOperands s(*this, tensor.sizes, dim, start, slice.sizes[dim], step);
   Value value =
       tensor::InsertSliceOp::create(b, loc, slice.value, tensor.value, s.offsets, s.sizes, s.strides).getResult();

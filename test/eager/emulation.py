@@ -1,0 +1,130 @@
+"""Models compiled for arm64 and run under qemu-aarch64, at any SVE vector length or without SVE, held against f64."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import eager  # first: skips where PyTorch is absent
+from safetensors.torch import load_file
+from tenon.exporting import export
+
+# SVE's vector lengths in bits that are powers of two; 0 stands for a CPU without SVE.
+LENGTHS = (128, 256, 512, 1024, 2048)
+CPU_WITHOUT_SVE = "neoverse-n1"
+COMPILED_WITHOUT_SVE = ("generic", "neoverse-n1")
+
+# Exits with 0 and prints the vector length in bits, 0 where the CPU has no SVE.
+PROBE = r"""
+#include <stdio.h>
+#include <sys/auxv.h>
+int main(void) {
+  unsigned long bytes = 0;
+  if (getauxval(AT_HWCAP) >> 22 & 1)
+    __asm__(".arch_extension sve\n\tcntb %0" : "=r"(bytes));
+  printf("%lu\n", bytes * 8);
+  return 0;
+}
+"""
+
+
+def skip(reason):
+    print(f"{reason}: skipped")
+    sys.exit(eager.SKIPPED)
+
+
+def require():
+    """Skips the test where models cannot be run under emulation."""
+    if not shutil.which("qemu-aarch64"):
+        skip("qemu-aarch64 is not installed")
+    if not os.access(os.environ.get("TENON_AARCH64", ""), os.X_OK):
+        skip("the arm64 CLI is not built")
+
+
+def emulator(bits):
+    """qemu with SVE vectors of exactly `bits`; without SVE where that is 0."""
+    cpu = CPU_WITHOUT_SVE
+    if bits:
+        # One length on and every other off; sve-max-vq and the default length give other lengths silently.
+        cpu = "max," + ",".join(f"sve{n}={'on' if n <= bits else 'off'}" for n in LENGTHS)
+        cpu += f",sve-default-vector-length={bits // 8}"
+    return ["qemu-aarch64", "-cpu", cpu]
+
+
+def check_lengths(lengths):
+    """Asserts that programs under emulator(bits) have vectors of `bits`, and prints so."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, probe = os.path.join(folder, "probe.c"), os.path.join(folder, "probe")
+        with open(source, "w") as file:
+            file.write(PROBE)
+        clang = os.environ.get("TENON_CLANG_C", "clang")
+        if subprocess.run([clang, "--target=aarch64-linux-gnu", "-fuse-ld=lld", source, "-o", probe],
+                          capture_output=True).returncode:
+            skip("no program can be compiled for arm64")
+        for bits in lengths:
+            got = int(subprocess.run([*emulator(bits), probe], capture_output=True, text=True, check=True).stdout)
+            assert got == bits, f"asked qemu for {bits} bits, got {got}"
+            print(f"vector length {bits}: as asked")
+
+
+class Case:
+    """A module exported to `folder`, with eager's and the f64 outputs; compiled once per CPU."""
+
+    def __init__(self, name, module, args, kwargs, folder, dynamic_shapes=None):
+        self.name, self.folder = name, folder
+        file = os.path.join(folder, name.replace("/", "."))
+        self.path, self.inputs = file + ".pt2", file + ".reference.safetensors"
+        self.eager, self.exact = eager.reference(module, args, kwargs)
+        export(module, args, kwargs, dynamic_shapes=dynamic_shapes, path=self.path)
+        self.compiled = {}
+
+    def so_for(self, cpu):
+        if cpu not in self.compiled:
+            so = eager.compile_program(self.path, "--target", "aarch64", "--cpu", cpu)
+            self.compiled[cpu] = shutil.move(so, f"{self.path}.{cpu}.so")
+        return self.compiled[cpu]
+
+    def run(self, cpu, bits, outputs):
+        return subprocess.run([*emulator(bits), os.environ["TENON_AARCH64"], "run", self.so_for(cpu), "--inputs", self.inputs,
+                               "--outputs", outputs, "--threads", "2"], capture_output=True, text=True)
+
+    def error(self, cpu, bits):
+        """The largest scaled error of a run; raises where the run fails or an output does not agree."""
+        outputs = os.path.join(self.folder, "outputs.safetensors")
+        done = self.run(cpu, bits, outputs)
+        assert done.returncode == 0, f"tenon run exited with {done.returncode}: {done.stderr.strip()[-300:]}"
+        tensors = load_file(outputs)
+        assert len(tensors) == len(self.eager), f"{len(tensors)} outputs instead of {len(self.eager)}"
+        return max([eager.check(f"output {i}", tensors[str(i)], eager.real_parts(e), eager.real_parts(x))
+                    for i, (e, x) in enumerate(zip(self.eager, self.exact, strict=True))], default=0.0)
+
+    def is_refused(self, cpu):
+        """True where a CPU without SVE refuses the model for `cpu` with a sentence that names SVE."""
+        done = self.run(cpu, 0, os.path.join(self.folder, "refused.safetensors"))
+        return done.returncode > 0 and "this CPU lacks" in done.stderr and "sve" in done.stderr
+
+    def check(self, configurations):
+        """Prints a line with the errors by configuration, (CPU, bits); returns how many failed."""
+        cells, failures = [], []
+        broken = set()
+        for cpu, bits in configurations:
+            label = f"{cpu}@{bits or 'no-SVE'}"
+            if cpu in broken:
+                continue
+            try:
+                self.so_for(cpu)
+            except (RuntimeError, eager.Unsupported) as error:
+                broken.add(cpu)
+                failures.append(f"  {cpu}: {error}")
+                continue
+            try:
+                cells.append(f"{label} {self.error(cpu, bits):.1e}")
+            except AssertionError as error:
+                cells.append(f"{label} FAILED")
+                failures.append(f"  {label}: {error}")
+        print(f"{self.name:28} {'  '.join(cells)}", *failures, sep="\n" if failures else "", flush=True)
+        return len(failures)
+
+    def remove(self):
+        for path in [self.path, self.inputs, *self.compiled.values()]:
+            os.remove(path)

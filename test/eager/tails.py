@@ -1,0 +1,134 @@
+"""One module per kernel family, which applies it at sizes around every SVE vector length: 0, 1, VL-1, VL, VL+1, 2 VL-1, 2 VL+1
+elements of f32 for vectors of 128 to 2048 bits. Entries return (module, args, kwargs, dynamic_shapes)."""
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.export import Dim
+
+LANES = (4, 8, 16, 32, 64)
+SIZES = sorted({0, 1} | {n for vl in LANES for n in (vl - 1, vl, vl + 1, 2 * vl - 1, 2 * vl + 1)})
+NON_EMPTY = SIZES[1:]
+
+FAMILIES = {}
+
+
+def family(make_input, sizes=SIZES):
+    """Registers function `f` of one tensor, applied to make_input(n) for every n of `sizes`; it returns a tuple."""
+
+    def register(f):
+        class Tails(nn.Module):
+            def forward(self, *inputs):
+                return tuple(output for x in inputs for output in f(x))
+
+        FAMILIES[f.__name__] = lambda: (Tails(), tuple(make_input(n) for n in sizes), {}, None)
+        return f
+
+    return register
+
+
+def rows(n):
+    return torch.randn(3, n)
+
+
+def columns(n):
+    return torch.randn(3, 5, n).permute(2, 0, 1).contiguous()
+
+
+@family(rows)
+def pointwise(x):
+    return x * 2 + x.exp(), F.gelu(x), torch.where(x > 0, x.sqrt(), -x), x.t() + 1
+
+
+@family(rows, NON_EMPTY)
+def reductions(x):
+    return x.sum(-1), x.amax(-1), x.argmin(-1), x.sum(0), x.mean(), (x > 0).any(-1), x.prod(-1)
+
+
+@family(columns, NON_EMPTY)
+def outer_reductions(x):
+    return x.sum(0), x.amax((0, 2)), x.var(0), x.sum((0, 1))
+
+
+@family(rows, NON_EMPTY)
+def softmaxes(x):
+    return x.softmax(-1), x.log_softmax(-1), x.softmax(0)
+
+
+@family(rows, NON_EMPTY)
+def norms(x):
+    width = x.shape[-1]
+    weight = torch.arange(width, dtype=torch.float32) / 8 + 1
+    rms = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5) * weight
+    return F.layer_norm(x, (width,), weight, weight - 1), rms, F.normalize(x, dim=-1)
+
+
+@family(lambda n: torch.randn(1, 2, n, 8), NON_EMPTY)
+def attention_lengths(x):
+    return F.scaled_dot_product_attention(x, x * 0.5, x + 1), F.scaled_dot_product_attention(x, x, x, is_causal=True)
+
+
+@family(lambda n: torch.randn(1, 2, 5, n), NON_EMPTY)
+def attention_widths(x):
+    return (F.scaled_dot_product_attention(x, x * 0.5, x + 1),)
+
+
+@family(lambda n: torch.randn(2, n, 6, 5), NON_EMPTY)
+def pooling(x):
+    return F.max_pool2d(x, 3, 2, 1), F.avg_pool2d(x, 2), F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), F.adaptive_avg_pool2d(x, 1)
+
+
+@family(lambda n: torch.randn(1, 3, 4, n + 2), NON_EMPTY)
+def pooling_widths(x):
+    return F.max_pool2d(x, 3, 1, 1), F.avg_pool2d(x, 2, 1)
+
+
+@family(lambda n: torch.randn(1, n, 6, 5), NON_EMPTY)
+def depthwise(x):
+    weight = torch.sin(torch.arange(9 * x.shape[1], dtype=torch.float32)).reshape(-1, 1, 3, 3)
+    return F.conv2d(x, weight, padding=1, groups=x.shape[1]), F.conv2d(x, weight, stride=2, groups=x.shape[1]).relu()
+
+
+@family(lambda n: torch.randn(1, n, 5, 4), NON_EMPTY)
+def convolutions(x):
+    weight = torch.sin(torch.arange(9 * 7 * x.shape[1], dtype=torch.float32)).reshape(7, -1, 3, 3)
+    back = torch.cos(torch.arange(7 * x.shape[1], dtype=torch.float32)).reshape(-1, 7, 1, 1)
+    return F.conv2d(F.conv2d(x, weight, padding=1).relu(), back), F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+
+
+@family(rows)
+def matmuls(x):
+    return x @ x.t(), x.t() @ x, F.linear(x, x + 1)
+
+
+@family(lambda n: torch.randn(n, 5), NON_EMPTY)
+def gathers(x):
+    index = torch.arange(x.shape[0] * 2) * 7 % x.shape[0]
+    return x[index], F.embedding(index, x).sum(-1), x.gather(0, index[:, None].expand(-1, 5)), x.t()[:, index]
+
+
+@family(rows)
+def casts(x):
+    scaled = x * 50
+    return (scaled.to(torch.int64), scaled.to(torch.int8).to(torch.float32), scaled.to(torch.int32) * 3, x.double() * 2,
+            x.to(torch.float16), x.to(torch.bfloat16), x.to(torch.bfloat16).float() + 1, x > 0, (x > 0).float(),
+            scaled.abs().to(torch.uint8).to(torch.int64))
+
+
+@family(lambda n: torch.randint(0, 256, (4, n), dtype=torch.uint8))
+def bytes_summed(x):
+    return x.sum(-1), x.sum(0), x.sum(), x.to(torch.int16).sum(-1)
+
+
+@family(rows)
+def joins(x):
+    return torch.cat([x, x * 2], -1), torch.stack([x, -x], 1), F.pad(x, (1, 2)), x.flip(-1), x[:, ::2]
+
+
+DYNAMIC = ("pointwise", "reductions", "softmaxes", "norms", "casts")
+
+
+def with_dynamic_sizes(entry):
+    """The entry with sizes above one (export specialises on the others) as dynamic dimensions."""
+    module, args, kwargs, _ = entry
+    shapes = tuple({arg.dim() - 1: Dim.DYNAMIC} if arg.shape[-1] > 1 else None for arg in args)
+    return module, args, kwargs, {"inputs": shapes}
