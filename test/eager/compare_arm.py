@@ -4,7 +4,8 @@
     compare_arm.py --full                 everything, at every length
     compare_arm.py --full --suites tails  one kind:
         models     the tiny models of tools/bench/models.py
-        zoo        tiny models of tools/zoo: evenly spaced entries of the torchvision and transformers families
+        zoo        tiny models of tools/zoo: evenly spaced entries of the torchvision and transformers families, the next
+                   one in the place of a model that is too large for an emulator
         snippets   the modules of compare_*.py
         tails      one module per kernel family, at sizes around every vector length
         refusals   models for SVE, loaded on a CPU without it
@@ -31,8 +32,9 @@ import torch
 FULL = [("generic", 0), *[("neoverse-v1", n) for n in emulation.LENGTHS], ("neoverse-v2", 128), ("neoverse-v2", 512)]
 SUBSET = [("generic", 0), ("neoverse-v1", 256), ("neoverse-v2", 2048)]
 SNIPPET_FILES = ("compare_snippets", "compare_indexing", "compare_losses")
-# So many entries of each zoo family.
+# So many entries of each zoo family, of at most so many parameters: torchvision's keep their widths when tiny.
 ZOO_FAMILIES = {"tv_cls": 14, "hf": 16}
+MAX_PARAMETERS = 26e6
 
 
 def bench_models(full):
@@ -46,9 +48,17 @@ def zoo_models(full):
 
     for family, count in ZOO_FAMILIES.items():
         names = zoo.names([family])
-        count = count if full else 1
-        for name in (names[i * len(names) // count] for i in range(count)):
-            yield name, lambda name=name: (*zoo.build(name, tiny=True)[:3], None)
+        starts = [i * len(names) // count for i in range(count)] if full else [0]
+        for start, end in zip(starts, [*starts[1:], len(names)]):
+            yield names[start], lambda candidates=names[start:end]: first_small(zoo, candidates)
+
+
+def first_small(zoo, names):
+    for name in names:
+        module, args, kwargs, _ = zoo.build(name, tiny=True)
+        if sum(parameter.numel() for parameter in module.parameters()) <= MAX_PARAMETERS:
+            break
+    return module, args, kwargs, None
 
 
 def registered_snippets(full):

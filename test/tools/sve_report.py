@@ -1,0 +1,46 @@
+"""Tests of the rules of tools/sve-report: each finds the code that breaks it, and good code breaks none."""
+import importlib.machinery
+import importlib.util
+import os
+import unittest
+
+PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/sve-report")
+loader = importlib.machinery.SourceFileLoader("sve_report", PATH)
+sve_report = importlib.util.module_from_spec(importlib.util.spec_from_loader("sve_report", loader))
+loader.exec_module(sve_report)
+
+LOOP = """
+	ptrue	p0.s
+.LBB0_2:
+	ld1w	{ z0.s }, p0/z, [x9, x11, lsl #2]
+	%s
+	st1w	{ z0.s }, p0, [x8, x11, lsl #2]
+	b.lt	.LBB0_2
+	ret
+"""
+
+
+class Rules(unittest.TestCase):
+    def broken(self, instruction):
+        return list(sve_report.broken_rules(sve_report.Kernel("kernel", LOOP % instruction, 1, 2)))
+
+    def test_good_code_breaks_no_rule(self):
+        self.assertEqual(self.broken("fadd	z0.s, z0.s, z0.s"), [])
+
+    def test_calls(self):
+        self.assertIn("calls", self.broken("bl	expf")[0])
+
+    def test_lanes(self):
+        self.assertIn("lane by lane", self.broken("fadda	s0, p0, s0, z0.s")[0])
+        self.assertIn("lane by lane", self.broken("fadd	s0, s0, s1")[0])
+
+    def test_spills(self):
+        self.assertIn("spills", self.broken("str	z1, [sp, #1, mul vl]           // Folded Spill")[0])
+
+    def test_scalar_code(self):
+        kernel = sve_report.Kernel("kernel", ".LBB0_1:\n\tfadd\ts0, s0, s1\n\tb.lt\t.LBB0_1\n", 1, 2)
+        self.assertIn("no loop over vectors", list(sve_report.broken_rules(kernel))[0])
+
+
+if __name__ == "__main__":
+    unittest.main()
