@@ -71,6 +71,14 @@ static bool isDenseMatrix(const TensorView &view) {
   return (column == 1 && row >= n) || (row == 1 && column >= m);
 }
 
+/// True where oneDNN 3.12 misreads rhs: of a batch of matrices of one row it takes the second right behind the first,
+/// whatever their stride.
+static bool needsDenseRhs(const MatmulOperands &operands) {
+  const TensorView dense = denseLike(operands.rhs, nullptr);
+  return operands.k() == 1 && operands.numBatches() > 1 &&
+         !std::equal(dense.strides, dense.strides + dense.rank, operands.rhs.strides);
+}
+
 /// True where the rows of `view` are contiguous and do not overlap.
 static bool hasPlainRows(const TensorView &view) {
   return view.strides[view.rank - 1] == 1 && view.strides[view.rank - 2] >= view.sizes[view.rank - 1];
@@ -113,8 +121,10 @@ static bool makePrimitive(MatmulSite &site, const MatmulCall &call, bool onCopie
       !onednn::dataType(operands.output.dtype) || (call.bias && !onednn::dataType(call.bias->dtype)))
     return false;
   bool packsRhs = call.spec.rhsIsConstant && operands.numBatches() == 1;
+  if (needsDenseRhs(operands) && !onCopies)
+    return false;
   plan.copiesLhs = onCopies && !isDenseMatrix(operands.lhs);
-  plan.copiesRhs = onCopies && !packsRhs && !isDenseMatrix(operands.rhs);
+  plan.copiesRhs = onCopies && !packsRhs && (!isDenseMatrix(operands.rhs) || needsDenseRhs(operands));
   plan.copiesOutput = onCopies && operands.output.strides[operands.rank() - 1] != 1;
   if (onCopies && !plan.copiesLhs && !plan.copiesRhs && !plan.copiesOutput)
     return false;

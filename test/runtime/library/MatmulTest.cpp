@@ -124,6 +124,12 @@ TEST_CASE("matmul: batches, broadcast batches, permuted heads") {
         CHECK(output.at({i, j, 1}) == 0);
       }
   }
+  SECTION("a batch of single rows with gaps between them") {
+    Tensor lhs = Tensor::random(DType::F32, {4, 5, 1}, 1), rhs = Tensor::random(DType::F32, {4, 2, 24}, 2);
+    TensorView first = rhs;
+    first.sizes[1] = 1;
+    CHECK(worstError({lhs, first}, Tensor(DType::F32, {4, 5, 24})) <= 1);
+  }
   SECTION("stride zero instead of size one") {
     Tensor lhs = Tensor::random(DType::F32, {4, 5, 16}, 1), rhs = Tensor::random(DType::F32, {1, 16, 24}, 2);
     TensorView repeated = rhs;
