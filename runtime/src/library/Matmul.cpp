@@ -325,18 +325,21 @@ void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorV
   RunContext &context = RunContext::of(run);
   if (countElements(output) == 0 || (context.preparing() && spec.rhsIsConstant && !rhs.data))
     return;
-  MatmulOperands operands(lhs, rhs, extras, output);
-  MatmulCall call{context, spec, operands, bias};
+  MatmulOperands operands(lhs, rhs, extras, output), first = operands.slice(0);
   auto &state = context.siteState<MatmulSite>(site, [] { return std::make_unique<MatmulSite>(); });
-  CallKey key({&operands.lhs, &operands.rhs, bias, &operands.output}, operands.extraViews());
+  CallKey key({&first.lhs, &first.rhs, bias, &first.output}, first.extraViews());
   auto planFor = [&](const CallKey &key) {
-    return state.get(key, [&] { return makePlan(state, call, key.usesPostOps()); });
+    return state.get(key, [&] { return makePlan(state, {context, spec, first, bias}, key.usesPostOps()); });
   };
   std::shared_ptr<const MatmulPlan> plan = planFor(key);
   if (context.preparing())
     return;
+  auto runSlices = [&](const MatmulPlan &plan) {
+    for (int64_t index = 0; index < operands.numSlices(); ++index)
+      runPlan(state, {context, spec, operands.slice(index), bias}, plan);
+  };
   if (!plan->fusesEpilogue || plan->route != MatmulPlan::Route::OneDnn)
-    return runPlan(state, call, *plan);
-  runWatchingNans(context, spec.epilogue, [&] { runPlan(state, call, *plan); },
-                  [&] { runPlan(state, call, *planFor(key.withoutPostOps())); });
+    return runSlices(*plan);
+  runWatchingNans(context, spec.epilogue, [&] { runSlices(*plan); },
+                  [&] { runSlices(*planFor(key.withoutPostOps())); });
 }

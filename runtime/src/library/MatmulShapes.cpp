@@ -78,4 +78,51 @@ MatmulOperands::MatmulOperands(const TensorView &lhs, const TensorView &rhs, Ten
       --this->rhs.rank;
     }
   }
+  moveLargestBatchLast();
+}
+
+//===--- slices ------------------------------------------------------------------------------------------------------===//
+
+void MatmulOperands::moveLargestBatchLast() {
+  int32_t last = rank() - 3;
+  if (last < 1)
+    return;
+  auto largest = static_cast<int32_t>(std::max_element(output.sizes, output.sizes + last + 1) - output.sizes);
+  auto swapDims = [&](TensorView &view) {
+    std::swap(view.sizes[largest], view.sizes[last]);
+    std::swap(view.strides[largest], view.strides[last]);
+  };
+  for (TensorView *view : {&lhs, &rhs, &output})
+    swapDims(*view);
+  std::for_each(extras, extras + numExtras, swapDims);
+}
+
+int64_t MatmulOperands::numSlices() const {
+  int64_t count = 1;
+  for (int32_t i = 0; i < rank() - 3; ++i)
+    count *= output.sizes[i];
+  return count;
+}
+
+/// The `index`-th matrix batch of `view`, whose leading dimensions repeat as those of `output` ask.
+static TensorView sliceOf(const TensorView &view, const TensorView &output, int64_t index) {
+  int32_t dropped = std::max(output.rank - 3, 0);
+  TensorView result = view;
+  int64_t offset = offsetOf(broadcastTo(view, output), dropped, index);
+  if (view.data)
+    result.data = static_cast<char *>(view.data) + offset * sizeInBytes(view.dtype);
+  result.rank -= dropped;
+  std::copy(view.sizes + dropped, view.sizes + view.rank, result.sizes);
+  std::copy(view.strides + dropped, view.strides + view.rank, result.strides);
+  return result;
+}
+
+MatmulOperands MatmulOperands::slice(int64_t index) const {
+  MatmulOperands result = *this;
+  result.lhs = sliceOf(lhs, output, index);
+  result.rhs = sliceOf(rhs, output, index);
+  for (int32_t i = 0; i < numExtras; ++i)
+    result.extras[i] = sliceOf(extras[i], output, index);
+  result.output = sliceOf(output, output, index);
+  return result;
 }

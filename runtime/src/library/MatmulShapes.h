@@ -16,7 +16,8 @@ struct MatmulOperands {
   TensorView extras[8];
   int32_t numExtras = 0;
 
-  /// Merges batch dimensions, folds them into M where rhs has none, and marks every repeated dimension by size one.
+  /// Merges batch dimensions, folds them into M where rhs has none, and marks every repeated dimension by size one. Of batch
+  /// dimensions that stay apart the largest comes last.
   MatmulOperands(const TensorView &lhs, const TensorView &rhs, TensorViews extras, const TensorView &output);
 
   TensorViews extraViews() const {
@@ -36,7 +37,13 @@ struct MatmulOperands {
     return count;
   }
 
+  /// oneDNN 3.12 miscomputes some products with two batch dimensions whose strides are no one dimension's: a product is made
+  /// slice by slice, each with at most one batch dimension.
+  int64_t numSlices() const;
+  MatmulOperands slice(int64_t index) const;
+
 private:
+  void moveLargestBatchLast();
   bool canMerge(int32_t dim, bool withRhs) const;
   void merge(int32_t dim, bool withRhs);
 };

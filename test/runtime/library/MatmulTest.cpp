@@ -9,6 +9,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
+#include <numeric>
+#include <random>
 #include <thread>
 
 using namespace tenon;
@@ -136,6 +138,54 @@ TEST_CASE("matmul: batches, broadcast batches, permuted heads") {
     repeated.sizes[0] = 4;
     repeated.strides[0] = 0;
     CHECK(worstError({lhs, repeated}, Tensor(DType::F32, {4, 5, 24})) <= 1);
+  }
+}
+
+namespace {
+/// Operands of random sizes in random layouts: permuted dimensions, gaps between rows and matrices, repeated batches.
+class RandomLayouts {
+public:
+  explicit RandomLayouts(uint32_t seed) : random(seed) {}
+
+  int64_t pick(const std::vector<int64_t> &values) { return values[random() % values.size()]; }
+
+  TensorView operand(const Sizes &sizes, std::vector<Tensor> &memory) {
+    Sizes order(sizes.size()), padded = sizes;
+    std::iota(order.begin(), order.end(), 0);
+    if (random() % 2)
+      std::shuffle(order.begin(), order.end(), random);
+    for (int64_t &size : padded)
+      size += pick({0, 0, 0, 1, size});
+    memory.push_back(Tensor::random(DType::F32, padded, random(), order));
+    TensorView view = memory.back();
+    std::copy(sizes.begin(), sizes.end(), view.sizes);
+    return view;
+  }
+
+private:
+  std::mt19937 random;
+};
+} // namespace
+
+TEST_CASE("matmul: random layouts") {
+  for (uint32_t seed = 0; seed < 500; ++seed) {
+    RandomLayouts random(seed);
+    std::vector<Tensor> memory;
+    memory.reserve(3);
+    Sizes batch(random.pick({0, 1, 2, 2}));
+    for (int64_t &size : batch)
+      size = random.pick({1, 2, 3, 4});
+    int64_t m = random.pick({1, 2, 5, 17, 49}), k = random.pick({1, 2, 3, 16, 33}), n = random.pick({1, 2, 16, 19, 97});
+    Sizes lhsSizes = batch, rhsSizes = batch, sizes = batch;
+    for (size_t dim = 0; dim < batch.size(); ++dim)
+      (random.pick({0, 1}) ? lhsSizes : rhsSizes)[dim] = random.pick({1, batch[dim]});
+    lhsSizes.insert(lhsSizes.end(), {m, k});
+    rhsSizes.insert(rhsSizes.end(), {k, n});
+    sizes.insert(sizes.end(), {m, n});
+    TensorView lhs = random.operand(lhsSizes, memory), rhs = random.operand(rhsSizes, memory);
+    auto strides = [](const TensorView &view) { return Sizes(view.strides, view.strides + view.rank); };
+    CAPTURE(seed, m, k, n, lhsSizes, strides(lhs), rhsSizes, strides(rhs));
+    CHECK(worstError({lhs, rhs}, Tensor(DType::F32, sizes)) <= 1);
   }
 }
 
