@@ -99,6 +99,13 @@ def attentions(q, k, v, m):
     return F.scaled_dot_product_attention(q, k, v), F.scaled_dot_product_attention(q, k, v, is_causal=True), F.scaled_dot_product_attention(q, k, v, attn_mask=m)
 
 
+@snippet(floats(3, 4))
+def empty_slices(x):
+    y = x.clone()
+    y[3:, 1] = 7
+    return x[:, 4:], x[5:], torch.cat([x, x[3:3]]), y
+
+
 @snippet(floats(3, 5, 16), floats(16), floats(16))
 def norms(x, w, b):
     rms = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)

@@ -174,6 +174,8 @@ static bool isEmpty(SizesRef sizes) {
 Tensor Emitter::slice(const Tensor &tensor, int64_t dim, Size start, Size length, int64_t step) {
   if (staticSize(start) == 0 && step == 1 && tensor.sizes[dim] == length)
     return tensor;
+  if (staticSize(length) == 0) // anywhere, also past the end: tensor.extract_slice wants it inside
+    start = size(0);
   SliceOperands s(*this, tensor.sizes, dim, start, length, step);
   if (isEmpty(s.sizes))
     return fill(s.sizes, tensor.dtype, Scalar::of(int64_t(0)));
@@ -183,6 +185,8 @@ Tensor Emitter::slice(const Tensor &tensor, int64_t dim, Size start, Size length
 }
 
 Tensor Emitter::insertSlice(const Tensor &tensor, const Tensor &slice, int64_t dim, Size start, int64_t step) {
+  if (staticSize(slice.sizes[dim]) == 0)
+    return tensor;
   if (isEmpty(slice.sizes))
     return tensor;
   SliceOperands s(*this, tensor.sizes, dim, start, slice.sizes[dim], step);
