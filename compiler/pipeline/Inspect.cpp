@@ -1,4 +1,4 @@
-//===- Inspect.cpp - what is in a file ------------------------------------------------------------------------------------===//
+//===- Inspect.cpp - what is in an archive ------------------------------------------------------------------------------------===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //
@@ -6,17 +6,10 @@
 
 #include "compiler/pipeline/Inspect.h"
 
-#include "compiler/codegen/wrapper/SelfDescription.h"
 #include "compiler/frontend/archive/Archive.h"
 #include "compiler/pipeline/CompileErrors.h"
 
-#include "llvm/BinaryFormat/Magic.h"
-#include "llvm/Object/ELFObjectFile.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
-
-#include <nlohmann/json.hpp>
 
 #include <map>
 #include <set>
@@ -24,52 +17,6 @@
 using namespace llvm;
 
 namespace tenon {
-
-static Error badFile(const std::string &path, const Twine &sentence) {
-  return compileError(FailureKind::BadInput, "'" + path + "' " + sentence);
-}
-
-//===--- compiled models ---------------------------------------------------------------------------------------------===//
-
-// The text of the section that the wrapper fills; empty where the file has none.
-static Expected<std::string> selfDescriptionOf(const std::string &path) {
-  auto file = object::ObjectFile::createObjectFile(path);
-  if (!file) {
-    consumeError(file.takeError());
-    return badFile(path, "is a damaged ELF file; copy it again or compile again");
-  }
-  for (const object::SectionRef &section : file->getBinary()->sections()) {
-    Expected<StringRef> name = section.getName();
-    if (!name || *name != selfDescriptionSection) {
-      consumeError(name.takeError());
-      continue;
-    }
-    Expected<StringRef> contents = section.getContents();
-    if (contents)
-      return contents->take_until([](char c) { return c == 0; }).str();
-    consumeError(contents.takeError());
-  }
-  return badFile(path, "is no model that Tenon compiled; give a file of 'tenon compile'");
-}
-
-// nlohmann's parser checks, LLVM's then builds the value: the text of a stranger's file may nest without end, which only
-// the former survives.
-static Expected<json::Value> parseDescription(const std::string &path, const std::string &text) {
-  auto tooDeep = [](int depth, nlohmann::json::parse_event_t, nlohmann::json &) {
-    if (depth > 16)
-      throw std::length_error("nested too deeply");
-    return true;
-  };
-  try {
-    if (!nlohmann::json::parse(text, tooDeep).is_object())
-      return badFile(path, "has a damaged description; compile again");
-  } catch (const std::exception &) {
-    return badFile(path, "has a damaged description; compile again");
-  }
-  return cantFail(json::parse(text));
-}
-
-//===--- archives ----------------------------------------------------------------------------------------------------===//
 
 static json::Value describeDims(const std::vector<frontend::SymInt> &sizes) {
   json::Array dims;
@@ -145,7 +92,7 @@ static int64_t weightsBytes(const frontend::ExportedProgram &program) {
   return bytes;
 }
 
-static Expected<json::Value> describeArchive(const std::string &path) {
+Expected<json::Value> describeArchive(const std::string &path) {
   auto archive = frontend::Archive::open(path);
   if (!archive)
     return asCompileError(archive.takeError(), FailureKind::BadInput);
@@ -159,75 +106,6 @@ static Expected<json::Value> describeArchive(const std::string &path) {
                       {"nodes", static_cast<int64_t>(program.graph.nodes.size())},
                       {"ops", describeOps(program)},
                       {"weights_bytes", weightsBytes(program)}};
-}
-
-Expected<json::Value> inspectFile(const std::string &path) {
-  file_magic magic;
-  if (std::error_code code = identify_magic(path, magic))
-    return badFile(path, "cannot be read (" + code.message() + ")");
-  if (magic != file_magic::elf_shared_object)
-    return describeArchive(path);
-  Expected<std::string> text = selfDescriptionOf(path);
-  if (!text)
-    return text.takeError();
-  return parseDescription(path, *text);
-}
-
-//===--- for people --------------------------------------------------------------------------------------------------===//
-
-static std::string plain(const json::Value &value) {
-  if (std::optional<StringRef> text = value.getAsString())
-    return text->str();
-  if (value.getAsNull())
-    return "unbounded";
-  return formatv("{0}", value).str();
-}
-
-static void printTensors(const json::Object &object, StringRef key, raw_ostream &os) {
-  const json::Array *tensors = object.getArray(key);
-  if (!tensors)
-    return;
-  os << key << ":\n";
-  for (const json::Value &entry : *tensors) {
-    const json::Object *tensor = entry.getAsObject();
-    if (!tensor)
-      continue;
-    os << "  " << tensor->getString("name").value_or("") << ": " << tensor->getString("dtype").value_or("") << " [";
-    ListSeparator comma;
-    if (const json::Array *shape = tensor->getArray("shape"))
-      for (const json::Value &dim : *shape)
-        os << comma << plain(dim);
-    os << "]\n";
-  }
-}
-
-static void printSymbols(const json::Object &object, raw_ostream &os) {
-  const json::Array *symbols = object.getArray("symbols");
-  if (!symbols || symbols->empty())
-    return;
-  os << "symbols:\n";
-  for (const json::Value &entry : *symbols)
-    if (const json::Object *symbol = entry.getAsObject(); symbol && symbol->get("min") && symbol->get("max"))
-      os << "  " << symbol->getString("name").value_or("") << ": " << plain(*symbol->get("min")) << " to "
-         << plain(*symbol->get("max")) << "\n";
-}
-
-void printDescription(const json::Value &description, raw_ostream &os) {
-  const json::Object *object = description.getAsObject();
-  if (!object)
-    return;
-  for (StringRef key : {"kind", "name", "tenon_version", "torch_version", "target", "cpu", "features", "precision",
-                        "numerics", "nodes", "kernels", "library_calls", "weights_bytes", "state_bytes"})
-    if (const json::Value *value = object->get(key))
-      os << key << ": " << plain(*value) << "\n";
-  printTensors(*object, "inputs", os);
-  printTensors(*object, "outputs", os);
-  printSymbols(*object, os);
-  if (const json::Object *ops = object->getObject("ops")) {
-    os << "ops:\n";
-    for (const auto &entry : *ops)
-      os << "  " << entry.first << ": " << plain(entry.second) << "\n";
-  }
 }
 
 } // namespace tenon

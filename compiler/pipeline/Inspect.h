@@ -1,4 +1,4 @@
-//===- Inspect.h - what is in a file ------------------------------------------------------------------------------*- C++ -*-===//
+//===- Inspect.h - what is in an archive ------------------------------------------------------------------------------*- C++ -*-===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //
@@ -14,12 +14,9 @@
 
 namespace tenon {
 
-/// Describes the archive or compiled model at `path`: a JSON object with kind ("archive" or "model"), name, inputs, outputs,
-/// symbols, and what either kind has beside. Nothing of the file is executed. Errors are CompileErrors of kind BadInput.
-llvm::Expected<llvm::json::Value> inspectFile(const std::string &path);
-
-/// Prints such a description for people.
-void printDescription(const llvm::json::Value &description, llvm::raw_ostream &os);
+/// Describes the archive at `path`: a JSON object with kind ("archive"), name, inputs, outputs, symbols, nodes, ops and the
+/// bytes of its weights. Errors are CompileErrors of kind BadInput.
+llvm::Expected<llvm::json::Value> describeArchive(const std::string &path);
 
 } // namespace tenon
 

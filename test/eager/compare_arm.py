@@ -8,7 +8,7 @@
                    one in the place of a model that is too large for an emulator
         snippets   the modules of compare_*.py
         tails      one module per kernel family, at sizes around every vector length
-        refusals   models for SVE, loaded on a CPU without it
+        refusals   models for SVE, loaded on a CPU without it; what the arm64 tool's inspect says of one
     compare_arm.py --suites models --names gpt2,t5_small --configurations neoverse-v1@512,generic@0
 
 Needs PyTorch, qemu-aarch64, clang with the arm64 libraries, and the arm64 CLI (TENON_AARCH64); where one is absent the test is
@@ -17,6 +17,7 @@ skipped (return code 77).
 import argparse
 import importlib
 import os
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -104,7 +105,13 @@ def check_refusals():
             refused = case.is_refused(cpu)
             print(f"{cpu} on a CPU without SVE: {'refused' if refused else 'FAILED'}", flush=True)
             failed += not refused
-    return failed
+        same = inspected([os.environ["TENON"]], case) == inspected(["qemu-aarch64", os.environ["TENON_AARCH64"]], case)
+        print(f"the arm64 tool's inspect: {'as the host\'s' if same else 'FAILED'}", flush=True)
+    return failed + (not same)
+
+
+def inspected(tool, case):
+    return subprocess.run([*tool, "inspect", case.so_for("neoverse-v1"), "--json"], capture_output=True, check=True).stdout
 
 
 def parse_configuration(text):

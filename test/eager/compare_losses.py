@@ -148,4 +148,5 @@ def norms_of_orders(x):
     return [x.norm(p, dim) for p in (0, 1, 2, 3, 0.5, float("inf"), float("-inf")) for dim in (1, (0, 2))]
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -119,6 +119,18 @@ def bytes_summed(x):
     return x.sum(-1), x.sum(0), x.sum(), x.to(torch.int16).sum(-1)
 
 
+@family(lambda n: torch.full((n,), 255, dtype=torch.uint8), (64, 1000))
+def canary_of_byte_sums(x):
+    """LLVM 22.1.8's loop vectoriser gets this wrong for neoverse-v1 from 256 bits on (llvm-project#204939)."""
+    return x.sum(), x.to(torch.int64).sum()
+
+
+@family(lambda n: torch.arange(n) - n // 2, NON_EMPTY)
+def canary_of_early_exits(x):
+    """Loops that end at the first match; llvm.experimental.cttz.elts is wrong with SVE (llvm-project#178644)."""
+    return x.argmax(), (x == 0).int().argmax(), (x > 0).any(), (x < 2**40).all(), torch.searchsorted(x, x[-1])
+
+
 @family(rows)
 def joins(x):
     return torch.cat([x, x * 2], -1), torch.stack([x, -x], 1), F.pad(x, (1, 2)), x.flip(-1), x[:, ::2]

@@ -5,7 +5,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
 // Each function adds one sub-command to the command line; parsing it runs the command and sets `exitCode` (DESIGN 5.1).
-// run, compare and bench need the runtime's headers only; compile and inspect are there where the compiler is.
+// All but compile need the runtime's headers only; compile, and inspect for archives, are there where the compiler is.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 

@@ -8,31 +8,49 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
+#include "tools/tenon/Commands.h"
+#include "tools/tenon/SelfDescription.h"
+
+#ifdef TENON_WITH_COMPILER
 #include "compiler/pipeline/CompileErrors.h"
 #include "compiler/pipeline/Inspect.h"
-#include "tools/tenon/Commands.h"
 
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/raw_ostream.h"
+#endif
 
+#include <iostream>
 #include <memory>
 
-using namespace tenon;
+using namespace tenon::tools;
+
+static constexpr int badInput = 2;
+
+#ifdef TENON_WITH_COMPILER
+static nlohmann::json describeArchive(const std::string &path) {
+  auto description = tenon::describeArchive(path);
+  if (description)
+    return nlohmann::json::parse(llvm::formatv("{0}", *description).str());
+  std::string sentence;
+  llvm::handleAllErrors(description.takeError(), [&](const tenon::CompileError &error) { sentence = error.sentence; });
+  throw std::runtime_error(sentence);
+}
+#else
+static nlohmann::json describeArchive(const std::string &path) {
+  throw BadFile(path, "is no compiled model, and this tool was built without the compiler, which reads archives; give a .so");
+}
+#endif
 
 static int inspect(const std::string &path, bool asJson) {
-  auto description = inspectFile(path);
-  if (!description) {
-    int code = static_cast<int>(FailureKind::BadInput);
-    llvm::handleAllErrors(description.takeError(), [&](const CompileError &error) {
-      llvm::errs() << "tenon: " << error.sentence << "\n";
-      code = static_cast<int>(error.kind);
-    });
-    return code;
+  try {
+    nlohmann::json description = isElfFile(path) ? readSelfDescription(path) : describeArchive(path);
+    if (asJson)
+      std::cout << description.dump(2) << "\n";
+    else
+      printDescription(description, std::cout);
+  } catch (const std::exception &error) {
+    std::cerr << "tenon: " << error.what() << "\n";
+    return badInput;
   }
-  if (asJson)
-    llvm::outs() << llvm::formatv("{0:2}\n", *description);
-  else
-    printDescription(*description, llvm::outs());
   return 0;
 }
 

@@ -5,7 +5,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
 // A dispatcher: each sub-command is a file of its own. Where the compiler is not built (a foreign architecture), the tool
-// runs models only.
+// runs and inspects models only.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -36,8 +36,8 @@ int main(int argc, char **argv) {
   int exitCode = 0;
 #ifdef TENON_WITH_COMPILER
   tenon::tools::addCompileCommand(app, exitCode);
-  tenon::tools::addInspectCommand(app, exitCode);
 #endif
+  tenon::tools::addInspectCommand(app, exitCode);
   tenon::tools::addRunCommand(app, exitCode);
   tenon::tools::addCompareCommand(app, exitCode);
   tenon::tools::addBenchCommand(app, exitCode);
