@@ -67,6 +67,10 @@ def check_lengths(lengths):
             print(f"vector length {bits}: as asked")
 
 
+class NotExported(Exception):
+    """torch.export refuses the module."""
+
+
 class Case:
     """A module exported to `folder`, with eager's and the f64 outputs; compiled once per CPU."""
 
@@ -75,7 +79,10 @@ class Case:
         file = os.path.join(folder, name.replace("/", "."))
         self.path, self.inputs = file + ".pt2", file + ".reference.safetensors"
         self.eager, self.exact = eager.reference(module, args, kwargs)
-        export(module, args, kwargs, dynamic_shapes=dynamic_shapes, path=self.path)
+        try:
+            export(module, args, kwargs, dynamic_shapes=dynamic_shapes, path=self.path)
+        except Exception as error:
+            raise NotExported(f"torch.export: {type(error).__name__}") from error
         self.compiled = {}
 
     def so_for(self, cpu):
