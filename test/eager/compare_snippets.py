@@ -88,6 +88,16 @@ def convolutions(x, w, b, d):
     return F.conv2d(x, w, b, padding=1), F.conv2d(x, w, b, stride=2), F.conv2d(x, d, groups=6, padding=2, dilation=2), F.relu(F.conv2d(x, w, b))
 
 
+@snippet(floats(2, 17, 16), floats(16, 3, 8, 8), floats(8, 16, 1, 1), floats(8, 16, 3, 3), floats(8, 8, 1, 1))
+def convolutions_of_slices(x, transposed, single, window, half):
+    """Images in channels-last layout with gaps between them, or between their pixels."""
+    tokens = F.layer_norm(x, (16,))
+    image = tokens[:, 1:].permute(0, 2, 1).reshape(2, 16, 4, 4)
+    results = [F.conv_transpose2d(image, transposed, stride=8), F.conv2d(image, single), F.conv2d(image, window, padding=1),
+               F.conv2d(image, window, stride=2), F.conv2d(image[:, 8:], half), F.conv_transpose2d(image[:, :8], half)]
+    return [result.permute(0, 2, 3, 1) for result in results]
+
+
 @snippet(floats(2, 4, 9, 9))
 def pools(x):
     return F.max_pool2d(x, 3, 2, 1), F.avg_pool2d(x, 2), F.adaptive_avg_pool2d(x, 1), F.max_pool2d(x, 2, ceil_mode=True), F.avg_pool2d(x, 3, 2, 1)

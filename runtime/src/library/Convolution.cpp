@@ -159,6 +159,9 @@ static bool isChannelsLast(const TensorView &view) {
   return view.strides[1] == 1 && std::any_of(view.sizes + 2, view.sizes + view.rank, [](int64_t size) { return size > 1; });
 }
 
+/// True where elements of other values lie between those of `view`.
+static bool hasGaps(const TensorView &view) { return spanInElements(view) != countElements(view); }
+
 static std::shared_ptr<const ConvPlan> makePlan(ConvSite &site, const ConvCall &call, bool mayUsePostOps) {
   auto plan = std::make_shared<ConvPlan>();
   auto hasType = [](const TensorView &view) { return onednn::dataType(view.dtype).has_value(); };
@@ -166,10 +169,12 @@ static std::shared_ptr<const ConvPlan> makePlan(ConvSite &site, const ConvCall &
                  (!call.bias || hasType(*call.bias));
   // Where one side is channels-last and the other not, oneDNN accepts them as they are only in slow implementations.
   bool isMixed = isChannelsLast(call.input) != isChannelsLast(call.output);
+  // oneDNN 3.12 takes the images of a transposed convolution as if they followed each other.
+  bool isMisread = call.spec.transposed && (hasGaps(call.input) || hasGaps(call.output));
   bool isMade = false;
   for (bool fuses : {true, false})
     for (bool copies : {false, true})
-      if (isTaken && !isMade && !(isMixed && !copies) && (mayUsePostOps || !fuses)) {
+      if (isTaken && !isMade && !((isMixed || isMisread) && !copies) && (mayUsePostOps || !fuses)) {
         try {
           isMade = makePrimitive(site, call, copies, copies, fuses, *plan);
         } catch (const dnnl::error &) {
