@@ -116,6 +116,19 @@ def empty_slices(x):
     return x[:, 4:], x[5:], torch.cat([x, x[3:3]]), y
 
 
+@snippet(integers(4, 9, low=-9, high=9), integers(4, 9, low=-4, high=8), integers(20, low=0, high=9, dtype=torch.uint8))
+def integer_powers(x, n, u):
+    return x**n, x**5, 3 ** n, u ** u, x.to(torch.int8) ** n.to(torch.int8), x**0
+
+
+@snippet(floats(1, 3, 4, 4), floats(5), floats(5), integers(2, 4, dtype=torch.uint8), integers(2, 4, dtype=torch.uint8))
+def rare_arguments(x, y, z, u, v):
+    far, inf, nan = y * 1e30, torch.full((5,), float("inf")), torch.full((5,), float("nan"))
+    return (torch.flip(x, ()), F.pad(x, (-1, 1, -2, 1), mode="circular"), torch.linspace(-2, 0, 1), torch.logit(y, 0.6),
+            torch.hypot(far, z), torch.hypot(inf, nan), torch.hypot(y * 0, z * 0), F.pairwise_distance(u, v), x[:, :0].exp(),
+            F.interpolate(x.double(), scale_factor=1.7, mode="bilinear"))
+
+
 @snippet(floats(3, 5, 16), floats(16), floats(16))
 def norms(x, w, b):
     rms = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)

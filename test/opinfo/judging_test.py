@@ -9,7 +9,7 @@ except ImportError:
     sys.exit(77)
 
 from judging import Reference, disagreement
-from samples import Sample
+from samples import ENTRIES, Sample
 
 NAN, INF = float("nan"), float("inf")
 
@@ -66,6 +66,15 @@ class Others(unittest.TestCase):
         z = torch.tensor([1 + 2j, 3 - 1j])
         self.assertIsNone(judge(torch.conj_physical, (z,), z.conj()))
         self.assertIsNotNone(judge(torch.conj_physical, (z,), z))
+
+    def test_any_of_equal_elements_may_be_named(self):
+        x = torch.tensor([[3, 1, 3, 2], [5, 5, 5, 5]])
+        reference = Reference(ENTRIES["kthvalue"], Sample(0, (x, 3, 1), {}))
+        values = torch.tensor([3, 5])
+        self.assertIsNone(disagreement([values, torch.tensor([0, 3])], reference))
+        self.assertIsNone(disagreement([values, torch.tensor([2, 1])], reference))
+        self.assertIsNotNone(disagreement([values, torch.tensor([3, 1])], reference))
+        self.assertIsNotNone(disagreement([values - 1, torch.tensor([2, 1])], reference))
 
     def test_random_results_count_by_type_only(self):
         x = torch.zeros(50)

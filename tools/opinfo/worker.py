@@ -1,6 +1,8 @@
 """Exports, compiles, runs and judges the samples of items, in a process that may crash."""
+import logging
 import os
 import re
+import sys
 import tempfile
 import typing
 import warnings
@@ -164,6 +166,8 @@ class Worker:
 def serve(connection):
     """Measures the items that come through `connection` until None comes. Sends ("at", number) and ("rows", rows)."""
     warnings.filterwarnings("ignore")
+    logging.disable(logging.CRITICAL)  # torch.export explains at length what it cannot do
+    sys.stdout = open(os.devnull, "w")  # torch prints graphs that it cannot export
     torch.set_num_threads(1)
     worker = Worker()
     while (task := connection.recv()) is not None:

@@ -68,6 +68,10 @@ public:
   size_t numResults() const { return results.size(); }
   ScalarType resultDtype(size_t i = 0) const { return results[i]->dtype; }
   Sizes resultSizes(size_t i = 0) { return symbols.sizes(e, results[i]->sizes); }
+  /// True where a size of the result is known to be zero.
+  bool resultIsEmpty(size_t i) const {
+    return llvm::any_of(results[i]->sizes, [](const frontend::SymInt &size) { return size.isStatic() && size.staticValue() == 0; });
+  }
 
   /// Marks this call as unsupported and returns a stand-in.
   Tensor unsupported(const std::string &reason);

@@ -49,7 +49,7 @@ static Results importLinspace(Call &call) {
     Value low = m.add(m.constant(start), m.mul(m.constant(step), i));
     Value fromEnd = m.sub(m.constant(static_cast<double>(steps - 1)), i);
     Value high = m.sub(m.constant(end), m.mul(m.constant(step), fromEnd));
-    Value isLow = m.compare(Math::Order::Lt, i, m.constant(static_cast<double>(steps / 2)));
+    Value isLow = m.compare(Math::Order::Lt, i, m.constant(static_cast<double>(steps == 1 ? 1 : steps / 2)));
     return castScalar(b, loc, m.select(isLow, low, high), compute, result);
   })};
 }

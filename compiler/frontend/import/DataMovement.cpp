@@ -88,10 +88,11 @@ static Tensor remap(Emitter &e, const Tensor &tensor, SizesRef sizes, const Coor
 static Results importFlip(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self");
-  SmallVector<int64_t> dims = call.has("dims") ? call.dims("dims", self.rank()) : SmallVector<int64_t>();
   SmallVector<Value> last(self.rank());
-  for (int64_t dim : dims)
+  for (int64_t given : call.integers("dims")) { // an empty list names no dimension
+    int64_t dim = given < 0 ? given + self.rank() : given;
     last[dim] = e.index(e.sub(self.sizes[dim], e.size(1)));
+  }
   return {remap(e, self, self.sizes, [&](OpBuilder &b, Location loc, Value position, int64_t dim) -> Value {
     return last[dim] ? Value(arith::SubIOp::create(b, loc, last[dim], position)) : position;
   })};
@@ -124,22 +125,29 @@ static Results importRoll(Call &call) {
 //===--- padding
 //-----------------------------------------------------------------------------------------------------===//
 
-// Negative padding cuts off; what is left is put into a tensor of the value.
-static Tensor padConstant(Call &call, Tensor self, ArrayRef<int64_t> pad, const Scalar &value) {
-  Emitter &e = call.e;
-  Sizes result = call.resultSizes();
-  SmallVector<int64_t> lows(self.rank(), 0);
-  bool grows = false;
+// Cuts off what negative padding asks for; `pad` keeps the rest.
+static Tensor cutByPadding(Emitter &e, Tensor self, SmallVector<int64_t> &pad) {
   for (size_t i = 0; 2 * i + 1 < pad.size(); ++i) {
-    int64_t dim = self.rank() - 1 - static_cast<int64_t>(i), low = pad[2 * i], high = pad[2 * i + 1];
-    int64_t cutLow = std::max<int64_t>(-low, 0), cutHigh = std::max<int64_t>(-high, 0);
+    int64_t dim = self.rank() - 1 - static_cast<int64_t>(i);
+    int64_t cutLow = std::max<int64_t>(-pad[2 * i], 0), cutHigh = std::max<int64_t>(-pad[2 * i + 1], 0);
     if (cutLow || cutHigh)
       self = e.slice(self, dim, e.size(cutLow), e.sub(self.sizes[dim], e.size(cutLow + cutHigh)));
-    lows[dim] = std::max<int64_t>(low, 0);
-    grows |= low > 0 || high > 0;
+    pad[2 * i] += cutLow;
+    pad[2 * i + 1] += cutHigh;
   }
-  if (!grows)
+  return self;
+}
+
+// What negative padding leaves is put into a tensor of the value.
+static Tensor padConstant(Call &call, Tensor self, SmallVector<int64_t> pad, const Scalar &value) {
+  Emitter &e = call.e;
+  Sizes result = call.resultSizes();
+  self = cutByPadding(e, self, pad);
+  if (llvm::all_of(pad, [](int64_t size) { return size == 0; }))
     return self;
+  SmallVector<int64_t> lows(self.rank(), 0);
+  for (size_t i = 0; 2 * i + 1 < pad.size(); ++i)
+    lows[self.rank() - 1 - static_cast<int64_t>(i)] = pad[2 * i];
   Tensor result_ = e.fill(result, self.dtype, value);
   SmallVector<Tensor> levels{result_}; // one slice per dimension, outermost first
   Tensor target = result_;
@@ -153,9 +161,11 @@ static Tensor padConstant(Call &call, Tensor self, ArrayRef<int64_t> pad, const 
   return inner;
 }
 
-// reflect, replicate and circular read the source at another place.
-static Tensor padByMode(Call &call, const Tensor &self, ArrayRef<int64_t> pad, StringRef mode) {
+// reflect, replicate and circular read the source at another place. Circular padding repeats what is left of the source.
+static Tensor padByMode(Call &call, Tensor self, SmallVector<int64_t> pad, StringRef mode) {
   Emitter &e = call.e;
+  if (mode == "circular")
+    self = cutByPadding(e, self, pad);
   SmallVector<Value> lows(self.rank()), sizes(self.rank());
   for (size_t i = 0; 2 * i + 1 < pad.size(); ++i) {
     int64_t dim = self.rank() - 1 - static_cast<int64_t>(i);

@@ -11,7 +11,15 @@
 using namespace mlir;
 using namespace tenon::aten;
 
+// Integers are subtracted as such, and wrap.
 static Tensor difference(Emitter &e, const Tensor &x, const Tensor &y, ScalarType dtype, double shift = 0) {
+  ResultType common;
+  common.addTensor(x.dtype, x.rank());
+  common.addTensor(y.dtype, y.rank());
+  if (!isFloat(common.get())) {
+    Tensor gap = e.compute({x, y}, common.get(), [](Math &m, ValueRange args) { return m.sub(args[0], args[1]); });
+    return e.compute({gap}, dtype, [&](Math &m, ValueRange args) { return m.add(args[0], m.constant(shift)); });
+  }
   return e.compute({x, y}, dtype, [&](Math &m, ValueRange args) {
     Value value = m.sub(args[0], args[1]);
     return shift == 0 ? value : m.add(value, m.constant(shift));

@@ -25,6 +25,10 @@ bool tenon::aten::isStatic(SizesRef sizes) {
   return llvm::all_of(sizes, [](Size size) { return staticSize(size).has_value(); });
 }
 
+bool tenon::aten::isEmpty(SizesRef sizes) {
+  return llvm::any_of(sizes, [](Size size) { return staticSize(size) == 0; });
+}
+
 bool tenon::aten::isOne(Size size) { return staticSize(size) == 1; }
 
 Value Scalar::materialize(OpBuilder &builder, Location loc, ScalarType type) const {
@@ -166,16 +170,10 @@ struct SliceOperands {
 };
 } // namespace
 
-static bool isEmpty(SizesRef sizes) {
-  return llvm::any_of(sizes, [](Size size) { return staticSize(size) == 0; });
-}
-
 // MLIR refuses slices of nothing (an offset of 0 is already outside), so they are values of their own.
 Tensor Emitter::slice(const Tensor &tensor, int64_t dim, Size start, Size length, int64_t step) {
   if (staticSize(start) == 0 && step == 1 && tensor.sizes[dim] == length)
     return tensor;
-  if (staticSize(length) == 0) // anywhere, also past the end: tensor.extract_slice wants it inside
-    start = size(0);
   SliceOperands s(*this, tensor.sizes, dim, start, length, step);
   if (isEmpty(s.sizes))
     return fill(s.sizes, tensor.dtype, Scalar::of(int64_t(0)));
@@ -185,8 +183,6 @@ Tensor Emitter::slice(const Tensor &tensor, int64_t dim, Size start, Size length
 }
 
 Tensor Emitter::insertSlice(const Tensor &tensor, const Tensor &slice, int64_t dim, Size start, int64_t step) {
-  if (staticSize(slice.sizes[dim]) == 0)
-    return tensor;
   if (isEmpty(slice.sizes))
     return tensor;
   SliceOperands s(*this, tensor.sizes, dim, start, slice.sizes[dim], step);
@@ -207,11 +203,15 @@ Tensor Emitter::unsqueeze(const Tensor &tensor, int64_t dim) {
   return reshape(tensor, sizes);
 }
 
-Tensor Emitter::concat(ArrayRef<Tensor> tensors, int64_t dim) {
+Tensor Emitter::concat(ArrayRef<Tensor> parts, int64_t dim) {
+  SmallVector<Tensor> tensors = llvm::to_vector(
+      llvm::make_filter_range(parts, [](const Tensor &part) { return !isEmpty(part.sizes); }));
+  if (tensors.empty())
+    tensors.push_back(parts.front());
   if (tensors.size() == 1)
     return tensors.front();
   Sizes sizes = tensors.front().sizes;
-  for (const Tensor &tensor : tensors.drop_front())
+  for (const Tensor &tensor : ArrayRef(tensors).drop_front())
     sizes[dim] = add(sizes[dim], tensor.sizes[dim]);
   SmallVector<Value> sources;
   for (const Tensor &tensor : tensors)

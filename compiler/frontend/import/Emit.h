@@ -38,6 +38,8 @@ struct Tensor {
 /// The number behind a static size.
 std::optional<int64_t> staticSize(Size size);
 bool isStatic(SizesRef sizes);
+/// True where a size is known to be zero: a tensor of these sizes has no elements.
+bool isEmpty(SizesRef sizes);
 bool isOne(Size size);
 
 /// A Python number: a constant, or a run-time value (index, f64 or i1).

@@ -8,7 +8,9 @@
 #include "compiler/ir/TenonDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -205,6 +207,40 @@ void Importer::bindStandIns(const Node &node, Scope &scope, Emitter &e) {
   }
 }
 
+// True where no result has an element: then the row has nothing to say, and need not mind sizes of zero.
+static bool makesNothing(Call &call) {
+  if (call.isInPlace || call.numResults() == 0)
+    return false;
+  for (size_t i = 0; i < call.numResults(); ++i)
+    if (!call.resultIsEmpty(i))
+      return false;
+  return true;
+}
+
+static Results emptyResults(Call &call) {
+  Results results;
+  for (size_t i = 0; i < call.numResults(); ++i)
+    results.push_back(call.e.fill(call.resultSizes(i), call.resultDtype(i), Scalar::of(int64_t{0})));
+  return results;
+}
+
+// True where kernels made of the ops after `before` need pow in double precision: it has no formula (ExpandMath), but for the
+// constant exponents that ATen computes without pow as well.
+static bool hasPowerOfDouble(Block &block, Operation *before) {
+  static constexpr double expanded[] = {0.5, -0.5, -1, 2, -2, 3};
+  auto needsPow = [](math::PowFOp op) {
+    APFloat exponent(0.0);
+    bool isConstant = matchPattern(op.getRhs(), m_ConstantFloat(&exponent));
+    return op.getType().isF64() && !(isConstant && llvm::is_contained(expanded, exponent.convertToDouble()));
+  };
+  for (Operation *op = before ? before->getNextNode() : &block.front(); op; op = op->getNextNode())
+    if (op->getNumRegions() > 0 &&
+        op->walk([&](math::PowFOp pow) { return needsPow(pow) ? WalkResult::interrupt() : WalkResult::advance(); })
+            .wasInterrupted())
+      return true;
+  return false;
+}
+
 void Importer::importAten(const Node &node, Scope &scope) {
   Emitter e = emitterAt(nodeLocation(node));
   Call call(e, node, scope, symbols);
@@ -218,9 +254,12 @@ void Importer::importAten(const Node &node, Scope &scope) {
   for (size_t i = 0; i < call.numResults(); ++i)
     if (!elementType(&context, call.resultDtype(i)))
       return reject(std::string("dtype ") + scalarTypeName(call.resultDtype(i)));
-  Results results = (*row)(call);
+  Operation *before = builder.getInsertionBlock()->empty() ? nullptr : &builder.getInsertionBlock()->back();
+  Results results = makesNothing(call) ? emptyResults(call) : (*row)(call);
   if (call.problem().empty())
     call.isInPlace ? bindInPlace(call, std::move(results)) : bindResults(call, std::move(results));
+  if (call.problem().empty() && hasPowerOfDouble(*builder.getInsertionBlock(), before))
+    call.unsupported("a power in float64; cast to float32, or use exponents 0, +-0.5, +-1, +-2 and 3");
   if (!call.problem().empty())
     reject(call.problem());
 }

@@ -72,6 +72,36 @@ Value pythonRemainder(Body &k) {
 
 Value reciprocal(Body &k, Value v) { return k.div(k.constant(1), v); }
 
+// The product of `exponent` factors, in wrapping arithmetic: squares of the base, picked by the bits of the exponent.
+Value integerPower(Body &k, uint64_t exponent) {
+  Value result = k.constant(1), square = k.x[0];
+  for (; exponent; exponent >>= 1) {
+    if (exponent & 1)
+      result = k.mul(result, square);
+    if (exponent > 1)
+      square = k.mul(square, square);
+  }
+  return result;
+}
+
+// The same for an exponent that varies. A negative one leaves of 1 / x^n what is an integer: 1, -1 or 0.
+Value integerPower(Body &k) {
+  Value base = k.x[0], exponent = k.x[1], zero = k.constant(0), one = k.constant(1);
+  auto isOdd = [&](Value x) { return k.compare(Math::Order::Ne, arith::AndIOp::create(k.b, k.loc, x, one), zero); };
+  Value result = one, square = base, bits = exponent;
+  for (unsigned bit = 0, width = exponent.getType().getIntOrFloatBitWidth(); bit < width; ++bit) {
+    result = k.select(isOdd(bits), k.mul(result, square), result);
+    square = k.mul(square, square);
+    bits = arith::ShRUIOp::create(k.b, k.loc, bits, one);
+  }
+  if (isUnsigned(k.dtype))
+    return result;
+  Value minusOne = k.constant(-1);
+  Value inverse = k.select(k.compare(Math::Order::Eq, base, minusOne), k.select(isOdd(exponent), minusOne, one), zero);
+  inverse = k.select(k.compare(Math::Order::Eq, base, one), one, inverse);
+  return k.select(k.compare(Math::Order::Lt, exponent, zero), inverse, result);
+}
+
 // ATen computes these exponents without pow.
 Value powBody(Body &k) {
   std::optional<double> exponent;
@@ -79,6 +109,8 @@ Value powBody(Body &k) {
     if (Scalar scalar = k.call.scalar("exponent"); scalar.isConstant())
       exponent = scalar.asDouble();
   Value x = k.x[0];
+  if (!k.isFloat())
+    return exponent ? integerPower(k, static_cast<uint64_t>(*exponent)) : integerPower(k);
   if (exponent == 0)
     return k.constant(1);
   if (exponent == 1)
@@ -87,8 +119,6 @@ Value powBody(Body &k) {
     return k.mul(x, x);
   if (exponent == 3)
     return k.mul(k.mul(x, x), x);
-  if (!k.isFloat())
-    return k.op<math::IPowIOp>();
   if (exponent == 0.5)
     return k.op<math::SqrtOp>(x);
   if (exponent == -0.5)
@@ -216,12 +246,26 @@ Value signBit(Body &k) {
   return k.compare(Math::Order::Lt, signedOne, k.constant(0));
 }
 
-// log(x / (1 - x)), x limited to [eps, 1 - eps] where eps is given.
+// log(x / (1 - x)), x limited to [eps, 1 - eps] where eps is given. An eps above 1/2 makes the lower limit win below it.
 Value logitBody(Body &k) {
   Value x = k.x[0];
-  if (k.call.has("eps"))
-    x = k.min(k.max(x, k.param("eps")), k.sub(k.constant(1), k.param("eps")));
+  if (k.call.has("eps")) {
+    Value low = k.param("eps"), high = k.sub(k.constant(1), low), limited = k.min(x, high);
+    x = k.select(k.compare(Math::Order::Lt, x, low), low, limited);
+  }
   return k.op<math::LogOp>(k.div(x, k.sub(k.constant(1), x)));
+}
+
+// sqrt(x^2 + y^2) as larger * sqrt(1 + ratio^2), which no square overflows. Infinite sides win over NaN.
+Value hypotenuse(Body &k) {
+  Value x = k.op<math::AbsFOp>(k.x[0]), y = k.op<math::AbsFOp>(k.x[1]), zero = k.constant(0);
+  Value larger = k.max(x, y), ratio = k.div(k.min(x, y), larger);
+  Value result = k.mul(larger, k.op<math::SqrtOp>(k.add(k.constant(1), k.mul(ratio, ratio))));
+  result = k.select(k.compare(Math::Order::Eq, larger, zero), zero, result);
+  Value infinity = highestConstant(k.b, k.loc, k.dtype);
+  Value isInfinite = arith::OrIOp::create(k.b, k.loc, k.compare(Math::Order::Eq, x, infinity),
+                                          k.compare(Math::Order::Eq, y, infinity));
+  return k.select(isInfinite, infinity, result);
 }
 
 // max + log1p(exp(-|a - b|)); equal operands first, for infinities have no difference.
@@ -279,11 +323,7 @@ const PointwiseRow rows[] = {
     {"min.other", Common, {"self", "other"}, false, [](Body &k) { return k.min(k.x[0], k.x[1]); }},
     {"atan2", Floating, {"self", "other"}, false, binary<math::Atan2Op>},
     {"copysign", Floating, {"self", "other"}, false, binary<math::CopySignOp>},
-    {"hypot",
-     Floating,
-     {"self", "other"},
-     false,
-     [](Body &k) { return k.op<math::SqrtOp>(k.add(k.mul(k.x[0], k.x[0]), k.mul(k.x[1], k.x[1]))); }},
+    {"hypot", Floating, {"self", "other"}, false, hypotenuse},
     {"xlogy", Floating, {"self", "other"}, false, xlogy},
     {"special_xlogy", Floating, {"self", "other"}, false, xlogy},
     {"fmax", Common, {"self", "other"}, false, extremeOfNumbers<true>},

@@ -19,7 +19,7 @@ namespace {
 /// How one spatial dimension of the result maps to the source's.
 struct Axis {
   int64_t dim = 0;
-  double scale = 1; ///< source elements per result element, rounded to float32 as ATen holds it
+  double scale = 1; ///< source elements per result element, rounded to what ATen holds it in: float, or double for doubles
   Value last;       ///< the source's last index
 };
 
@@ -49,11 +49,13 @@ static SmallVector<Axis> resampledAxes(Call &call, const Tensor &input, int64_t 
       call.unsupported("interpolation between dynamic sizes");
       return {};
     }
+    auto quotient = [&](double a, double b) {
+      return input.dtype == ScalarType::Float64 ? a / b : static_cast<float>(a) / static_cast<float>(b);
+    };
     if (alignCorners)
-      axis.scale = *to > 1 ? static_cast<float>(*from - 1) / static_cast<float>(*to - 1) : 0;
+      axis.scale = *to > 1 ? quotient(*from - 1, *to - 1) : 0;
     else
-      axis.scale =
-          hasFactor ? static_cast<float>(1.0 / (*given)[i]) : static_cast<float>(*from) / static_cast<float>(*to);
+      axis.scale = hasFactor ? quotient(1, (*given)[i]) : quotient(*from, *to);
     axes.push_back(axis);
   }
   return axes;
@@ -75,7 +77,7 @@ static Results importNearest(Call &call, int64_t spatial) {
   if (axes.empty())
     return {input};
   return {call.e.gather(input, {}, {}, call.resultSizes(), [&](OpBuilder &b, Location loc, ValueRange) {
-    Math m(b, loc, ScalarType::Float32);
+    Math m(b, loc, input.dtype == ScalarType::Float64 ? ScalarType::Float64 : ScalarType::Float32);
     SmallVector<Value> at;
     for (int64_t dim = 0; dim < input.rank() - spatial; ++dim)
       at.push_back(linalg::IndexOp::create(b, loc, dim));
