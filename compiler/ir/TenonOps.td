@@ -31,11 +31,14 @@ def Tenon_GlobalOp : Tenon_Op<"global", [Symbol]> {
     `type` is the logical shape. A weight or a state with initial bytes names its archive record (`record`: the path inside
     the archive), the first byte of that record it uses (`offset`, bytes) and its element `strides`. A state without
     `record` starts as zeros.
-    `name_in_model` is the fully qualified name of the parameter or buffer (data only, never source text).
+    `name_in_model` is the fully qualified name of the parameter or buffer (data only, never source text); `is_parameter`
+    tells the two apart. `record_type` is the element type of the record where the bytes are converted to the type of
+    `type` when the artefact is written; `magnitude` is the largest finite magnitude among them, where it was looked up.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, Tenon_GlobalKindAttr:$kind,
                        OptionalAttr<StrAttr>:$record, DefaultValuedAttr<I64Attr, "0">:$offset,
-                       OptionalAttr<DenseI64ArrayAttr>:$strides, OptionalAttr<StrAttr>:$name_in_model);
+                       OptionalAttr<DenseI64ArrayAttr>:$strides, OptionalAttr<StrAttr>:$name_in_model,
+                       UnitAttr:$is_parameter, OptionalAttr<TypeAttr>:$record_type, OptionalAttr<F64Attr>:$magnitude);
   let assemblyFormat = "$sym_name `:` $type $kind attr-dict";
 }
 

@@ -200,7 +200,8 @@ static func::FuncOp initFunction(ModuleOp module, func::FuncOp main) {
 void Hoister::exportValue(OpResult value, IRMapping &toInit, OpBuilder &init) {
   OpBuilder atStart = OpBuilder::atBlockBegin(module.getBody());
   auto global = GlobalOp::create(atStart, value.getLoc(), "hoisted", cast<RankedTensorType>(value.getType()), GlobalKind::Hoisted,
-                                 /*record=*/StringAttr(), /*offset=*/0, /*strides=*/{}, /*name_in_model=*/StringAttr());
+                                 /*record=*/StringAttr(), /*offset=*/0, /*strides=*/{}, /*name_in_model=*/StringAttr(),
+                                 /*is_parameter=*/false, /*record_type=*/TypeAttr(), /*magnitude=*/FloatAttr());
   symbols.insert(global);
   StoreGlobalOp::create(init, value.getLoc(), toInit.lookup(value), global.getSymName());
   OpBuilder builder(value.getOwner());

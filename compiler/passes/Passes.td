@@ -66,6 +66,20 @@ def HoistConstants : Tenon_Pass<"hoist-constants", "::mlir::ModuleOp"> {
   }];
 }
 
+def LowerPrecision : Tenon_Pass<"lower-precision", "::mlir::ModuleOp"> {
+  let summary = "chooses which f32 values are stored and multiplied in a half-width type";
+  let description = [{
+    Weights are converted when the artefact is written (`record_type`), values by their producers. Every product says how it
+    is computed and every weight that stays says why. Run before FormKernels, so that conversions join kernels.
+  }];
+  let options = [
+    Option<"precision", "precision", "std::string", "\"bf16\"", "bf16 or f16">,
+    Option<"computesLow", "computes-low", "bool", "false",
+           "multiply in the half-width type, with f32 sums; else only weights are stored in it">,
+    Option<"fallback", "fallback", "std::string", "\"\"", "why not, to be warned about">,
+  ];
+}
+
 def FormKernels : Tenon_Pass<"form-kernels", "::mlir::ModuleOp"> {
   let summary = "outlines every linalg op into a kernel function";
   let description = [{

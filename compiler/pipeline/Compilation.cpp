@@ -56,6 +56,8 @@ void Compilation::handleDiagnostic(Diagnostic &diagnostic) {
   if (diagnostic.getSeverity() == DiagnosticSeverity::Remark) {
     if (options.explain)
       progress.explained(line);
+  } else if (diagnostic.getSeverity() == DiagnosticSeverity::Warning) {
+    progress.warned(line);
   } else if (diagnostic.getSeverity() == DiagnosticSeverity::Error && diagnostics.empty()) {
     diagnostics = line; // the first is the cause
   }

@@ -38,11 +38,28 @@ static void addNormalizePasses(OpPassManager &passes, bool keepRounding) {
   passes.addNestedPass<func::FuncOp>(createFoldViewsIntoGenerics()); // views inside pointwise work are index maps
 }
 
-static void addFusePasses(OpPassManager &passes, bool keepRounding) {
+static bool lowersPrecision(const CompileOptions &options) {
+  return options.precision == "bf16" || options.precision == "f16";
+}
+
+static void addPrecisionPasses(OpPassManager &passes, const CompileOptions &options, const Target &target) {
+  LowerPrecisionOptions precision;
+  precision.precision = options.precision;
+  precision.fallback = target.whyNotFaster(options.precision);
+  precision.computesLow = precision.fallback.empty();
+  // After epilogues are fused: what is inside of a product is never rounded. Before kernels form: roundings join them.
+  passes.addPass(createLowerPrecision(precision));
+  passes.addPass(createHoistConstants()); // conversions of constants that could not be made in the artefact
+}
+
+static void addFusePasses(OpPassManager &passes, const CompileOptions &options, const Target &target) {
+  bool keepRounding = keepsRounding(options);
   passes.addPass(createHoistConstants());                    // first: constant work must not be fused into the rest
   // Before kernels form: an epilogue is free, a kernel is not.
   passes.addNestedPass<func::FuncOp>(createFuseEpilogues({keepRounding}));
   passes.addNestedPass<func::FuncOp>(createCanonicalizerPass()); // what fusion left without users
+  if (lowersPrecision(options))
+    addPrecisionPasses(passes, options, target);
   passes.addPass(createFormKernels());                       // everything that is still linalg
 }
 
@@ -78,8 +95,10 @@ static llvm::Error normalize(Compilation &compilation) {
 }
 
 static llvm::Error fuse(Compilation &compilation) {
+  if (lowersPrecision(compilation.options))
+    noteMagnitudes(compilation);
   return compilation.runPasses("fuse", *compilation.module, [&](OpPassManager &passes) {
-    addFusePasses(passes, keepsRounding(compilation.options));
+    addFusePasses(passes, compilation.options, compilation.target);
   });
 }
 

@@ -26,6 +26,7 @@ struct CompileOptions {
   std::string target = "host"; ///< "host", "x86_64", "aarch64"
   std::string cpu;             ///< "native", or a name Target knows; empty: its default
   int threadsHint = 0;         ///< threads the model will mostly run with; 0: not known
+  std::string precision = "model"; ///< "model" and "f32": the model's types; "bf16", "f16": f32 values are lowered
   std::string numerics = "strict";
   bool weightsInOwnFile = false; ///< MODEL.weights beside MODEL.so
   std::string saveIrDir;         ///< empty: nowhere
@@ -49,6 +50,8 @@ public:
   virtual void kernelsDone(int64_t done, int64_t total) {}
   /// One line of a timing report.
   virtual void timed(llvm::StringRef line) {}
+  /// Something that was asked for is not done, or not in the way that was meant; one sentence.
+  virtual void warned(llvm::StringRef line) {}
   /// A pass's decision, with the node it concerns.
   virtual void explained(llvm::StringRef line) {}
 };

@@ -14,6 +14,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
@@ -109,6 +110,41 @@ llvm::Error importModel(Compilation &compilation) {
   return llvm::Error::success();
 }
 
+//===--- precision ---------------------------------------------------------------------------------------------------===//
+
+static RecordBytes recordsOf(const frontend::ExportedProgram &program) {
+  RecordBytes records;
+  for (auto &[name, payload] : program.payloads)
+    records[payload.record] =
+        llvm::ArrayRef(reinterpret_cast<const uint8_t *>(payload.bytes.data()), payload.bytes.size());
+  return records;
+}
+
+// Of the f32 in `bytes`, which may lie anywhere.
+static float largestFiniteMagnitude(llvm::ArrayRef<uint8_t> bytes) {
+  constexpr uint32_t infinity = 0x7f800000;
+  uint32_t largest = 0; // magnitudes are ordered as their bits are
+  for (size_t at = 0; at + sizeof(uint32_t) <= bytes.size(); at += sizeof(uint32_t)) {
+    uint32_t magnitude = llvm::support::endian::read32le(bytes.data() + at) & 0x7fffffff;
+    largest = std::max(largest, magnitude < infinity ? magnitude : 0);
+  }
+  return llvm::bit_cast<float>(largest);
+}
+
+void noteMagnitudes(Compilation &compilation) {
+  RecordBytes records = recordsOf(compilation.archive->program());
+  for (GlobalOp global : compilation.module->getOps<GlobalOp>()) {
+    bool isF32 = cast<RankedTensorType>(global.getType()).getElementType().isF32();
+    auto record = records.find(global.getRecord().value_or(""));
+    if (!isF32 || record == records.end())
+      continue;
+    uint64_t first = std::min<uint64_t>(global.getOffset(), record->second.size());
+    llvm::ArrayRef<uint8_t> bytes =
+        record->second.drop_front(first).take_front(static_cast<size_t>(globalSizeInBytes(global)));
+    global.setMagnitude(APFloat(static_cast<double>(largestFiniteMagnitude(bytes))));
+  }
+}
+
 //===--- kernels -----------------------------------------------------------------------------------------------------===//
 
 void extractKernels(Compilation &compilation) {
@@ -130,14 +166,6 @@ static unsigned numObjectParts(int64_t numKernels, int compilerThreads) {
 
 //===--- wrapper -----------------------------------------------------------------------------------------------------===//
 
-static RecordBytes recordsOf(const frontend::ExportedProgram &program) {
-  RecordBytes records;
-  for (auto &[name, payload] : program.payloads)
-    records[payload.record] =
-        llvm::ArrayRef(reinterpret_cast<const uint8_t *>(payload.bytes.data()), payload.bytes.size());
-  return records;
-}
-
 // What the artefact says about how it was compiled.
 static void describeCompilation(const Compilation &compilation, ModelDescription &description) {
   const CompileOptions &options = compilation.options;
@@ -148,6 +176,7 @@ static void describeCompilation(const Compilation &compilation, ModelDescription
   description.cpu = target.cpuDescription;
   description.features = llvm::join(target.features, ",");
   description.numerics = options.numerics;
+  description.precision = options.precision;
   description.options = "precision " + description.precision + ", numerics " + options.numerics;
   if (options.threadsHint)
     description.options += ", threads-hint " + std::to_string(options.threadsHint);

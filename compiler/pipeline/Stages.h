@@ -15,6 +15,8 @@ namespace tenon {
 llvm::Error prepare(Compilation &compilation);
 /// Reads the archive and makes the module and the function of output shapes.
 llvm::Error importModel(Compilation &compilation);
+/// Gives every f32 weight its largest finite magnitude: whether a narrower type holds it is a question of its values.
+void noteMagnitudes(Compilation &compilation);
 /// Copies the kernel functions of the vector level to a module of their own.
 void extractKernels(Compilation &compilation);
 /// Plans the weights and writes the wrapper's text.

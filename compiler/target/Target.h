@@ -39,6 +39,7 @@ struct Target {
   unsigned numVectorRegisters = 16;
 
   bool hasNativeBf16Dot = false; ///< pairs of bf16 summed into f32 by one instruction
+  double bf16Rate = 0;           ///< products of bf16 (f32 sums) per cycle, as a multiple of f32's; 0: none
   bool hasNativeF16 = false;     ///< f16 vector arithmetic, not only conversion
   bool hasInt8Dot = false;       ///< four 8-bit products summed into i32 by one instruction
   bool hasInt8MatMul = false;    ///< 2x8 by 8x2 8-bit products by one instruction
@@ -52,6 +53,9 @@ struct Target {
 
   /// `features` as LLVM's attribute string: "+avx,+avx2".
   std::string featureString() const;
+
+  /// Why products are no faster in `precision` ("bf16", "f16") than in f32; empty where they are.
+  std::string whyNotFaster(llvm::StringRef precision) const;
 
   /// Elements of `elementBits` bits in one vector (times vscale where `scalableVectors`).
   unsigned vectorLanes(unsigned elementBits) const { return vectorBits / elementBits; }

@@ -1,4 +1,6 @@
-"""Compiles one model of tools/bench/models.py, tiny, in half precision and compares it with eager: `compare_half.py NAME DTYPE`.
+"""Compiles one model of tools/bench/models.py, tiny, in half precision and compares it with eager.
+
+    compare_half.py NAME DTYPE [tenon compile's flags…]
 
 DTYPE is bf16 or f16: the module's parameters and its float inputs have it.
 """
@@ -25,8 +27,9 @@ def main():
         print(f"{error.name} is not installed: skipped")
         sys.exit(eager.SKIPPED)
     with tempfile.TemporaryDirectory() as folder:
-        worst = eager.compare(module.to(dtype), to_half(args, dtype), to_half(kwargs, dtype), folder)
-        print(f"{name} in {sys.argv[2]}: error against f64 {worst:.2e}")
+        worst = eager.compare(module.to(dtype), to_half(args, dtype), to_half(kwargs, dtype), folder,
+                              flags=sys.argv[3:])
+        print(f"{name} in {' '.join(sys.argv[2:])}: error against f64 {worst:.2e}")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,21 @@ TEST_CASE("AVX-512 CPUs have 512-bit vectors") {
   CHECK(resolved("x86_64", "sapphirerapids").hasNativeF16);
 }
 
+TEST_CASE("what half-width products gain is a fact of each CPU") {
+  CHECK(resolved("x86_64", "znver5").bf16Rate == 2);
+  CHECK(resolved("x86_64", "sapphirerapids").bf16Rate == 8); // AMX
+  CHECK(resolved("x86_64", "skylake-avx512").bf16Rate == 0);
+  CHECK(resolved("aarch64", "neoverse-v1").bf16Rate == 4);
+  CHECK(resolved("aarch64", "neoverse-n1").bf16Rate == 0);
+  CHECK(resolved("x86_64", "znver5").whyNotFaster("bf16").empty());
+  CHECK(resolved("x86_64", "haswell").whyNotFaster("bf16") == "cpu 'haswell' has no bf16 products");
+  CHECK(resolved("aarch64", "neoverse-v2").whyNotFaster("f16") ==
+        "no CPU that Tenon knows multiplies f16 with f32 sums faster than f32");
+  Target slow = resolved("x86_64", "skylake-avx512");
+  slow.bf16Rate = 0.5;
+  CHECK(slow.whyNotFaster("bf16") == "cpu 'skylake-avx512' multiplies bf16 at 0.5 times the rate of f32");
+}
+
 TEST_CASE("generic aarch64 and Neoverse N1 have NEON of 128 bits") {
   Target generic = resolved("aarch64", "generic"), n1 = resolved("aarch64", "neoverse-n1");
   CHECK(generic.features.empty());

@@ -16,6 +16,7 @@
 
 #include "catch2/catch_test_macros.hpp"
 
+#include <cmath>
 #include <cstring>
 #include <random>
 #include <unistd.h>
@@ -108,6 +109,55 @@ TEST_CASE("weights are aligned, and tied ones share their bytes") {
   CHECK(footer.hash == plan->description.hash);
   CHECK(std::memcmp(bytes.data() + footer.blobOffset, blob.data(), blob.size()) == 0);
   (void)llvm::sys::fs::remove(path);
+}
+
+TEST_CASE("weights are converted on their way to the blob") {
+  // Of each pair of results, bf16's and f16's; ties go to even.
+  struct {
+    float value;
+    uint16_t bf16, f16;
+  } cases[] = {{1.0f, 0x3f80, 0x3c00},          {-2.5f, 0xc020, 0xc100},       {1.00390625f, 0x3f80, 0x3c04},
+               {1.01171875f, 0x3f82, 0x3c0c},   {65504.0f, 0x4780, 0x7bff},    {1e-7f, 0x33d7, 0x0002},
+               {HUGE_VALF, 0x7f80, 0x7c00},     {3.4e38f, 0x7f80, 0x7c00},     {0.1f, 0x3dcd, 0x2e66}};
+  std::vector<uint8_t> record(1, 0); // an odd address
+  for (auto &c : cases) {
+    const auto *bytes = reinterpret_cast<const uint8_t *>(&c.value);
+    record.insert(record.end(), bytes, bytes + sizeof(float));
+  }
+  record.insert(record.begin(), 3, 0);
+  RecordBytes records;
+  records["r"] = record;
+  for (bool isBF16 : {true, false}) {
+    std::string type = isBF16 ? "bf16" : "f16";
+    ParsedModule parsed("tenon.global @w : tensor<9x" + type +
+                        "> weight {record = \"r\", offset = 4 : i64, record_type = f32}\n"
+                        "tenon.global @same : tensor<9x" + type +
+                        "> weight {record = \"r\", offset = 4 : i64, record_type = f32}\n"
+                        "tenon.global @wide : tensor<9xf32> weight {record = \"r\", offset = 4 : i64}");
+    auto plan = planWeights(*parsed.module, records);
+    REQUIRE(static_cast<bool>(plan));
+    CHECK(plan->description.offsets["w"] == plan->description.offsets["same"]);
+    CHECK(plan->description.bytes == 64 + 36);
+    llvm::SmallString<128> path;
+    int descriptor;
+    REQUIRE(!llvm::sys::fs::createTemporaryFile("weights", "bin", descriptor, path));
+    REQUIRE(!appendWeights(descriptor, 0, *plan));
+    ::close(descriptor);
+    auto file = llvm::MemoryBuffer::getFile(path, false, false);
+    REQUIRE(file);
+    for (size_t i = 0; i < std::size(cases); ++i) {
+      uint16_t written;
+      std::memcpy(&written, (*file)->getBufferStart() + 2 * i, 2);
+      CAPTURE(type, cases[i].value);
+      CHECK(written == (isBF16 ? cases[i].bf16 : cases[i].f16));
+    }
+    CHECK(plan->description.hash == llvm::xxh3_64bits((*file)->getBuffer().take_front(100)));
+    (void)llvm::sys::fs::remove(path);
+  }
+  ParsedModule parsed("tenon.global @w : tensor<9xi8> weight {record = \"r\", record_type = f32}");
+  auto plan = planWeights(*parsed.module, records);
+  REQUIRE_FALSE(static_cast<bool>(plan));
+  CHECK(llvm::toString(plan.takeError()) == "global @w asks for a conversion of its record that does not exist");
 }
 
 TEST_CASE("a weight that reaches outside its record is refused") {

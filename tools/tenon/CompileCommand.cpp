@@ -21,7 +21,7 @@ using namespace tenon::tools;
 
 namespace {
 struct CompileArguments {
-  std::string model, output, precision = "model", weights = "embed", emit = "so";
+  std::string model, output, weights = "embed", emit = "so";
   bool tune = false, batch = false;
   unsigned jobs = 0;
   CompileOptions options;
@@ -50,8 +50,6 @@ static std::string misuseOf(const CompileArguments &arguments) {
     return "--batch takes models and outputs from standard input; leave MODEL.pt2 and -o out";
   if (!arguments.batch && (arguments.model.empty() || arguments.output.empty()))
     return "a model and an output are required; give MODEL.pt2 and -o MODEL.so";
-  if (arguments.precision != "model")
-    return "--precision " + arguments.precision + " is not built yet; use --precision model, which keeps the model's types";
   if (arguments.tune)
     return "--tune is not built yet; leave it out";
   return "";
@@ -84,7 +82,7 @@ void tenon::tools::addCompileCommand(CLI::App &app, int &exitCode) {
   command->add_option("--cpu", options.cpu, "native, generic or a CPU's name");
   command->add_option("--threads-hint", options.threadsHint, "threads a run will mostly have")
       ->check(CLI::PositiveNumber);
-  command->add_option("--precision", arguments->precision, "types that values are kept in")
+  command->add_option("--precision", options.precision, "types that f32 values are kept in")
       ->check(CLI::IsMember({"model", "f32", "bf16", "f16"}));
   command->add_option("--numerics", options.numerics, "strict or fast")->check(CLI::IsMember({"strict", "fast"}));
   command->add_option("--weights", arguments->weights, "embed them or write MODEL.weights")

@@ -41,6 +41,10 @@ void ProgressLine::timed(llvm::StringRef line) {
     llvm::errs() << line << "\n";
 }
 
+void ProgressLine::warned(llvm::StringRef line) {
+  llvm::errs() << (isTerminal && !verbose ? "\r\033[K" : "") << "tenon: warning: " << line << "\n";
+}
+
 void ProgressLine::explained(llvm::StringRef line) { llvm::outs() << line << "\n"; }
 
 void ProgressLine::end(bool isDone) {

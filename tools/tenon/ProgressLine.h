@@ -22,6 +22,7 @@ public:
   void stageBegins(llvm::StringRef stage, unsigned index, unsigned count) override;
   void kernelsDone(int64_t done, int64_t total) override;
   void timed(llvm::StringRef line) override;
+  void warned(llvm::StringRef line) override;
   void explained(llvm::StringRef line) override;
   /// Removes the line; with `verbose`, says whether the compilation `isDone` or failed.
   void end(bool isDone);

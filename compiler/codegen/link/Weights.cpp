@@ -24,37 +24,80 @@ namespace tenon {
 static constexpr uint64_t pieceAlignment = 64;
 static const std::vector<uint8_t> zeros(weightsAlignment);
 
+//===--- conversions -------------------------------------------------------------------------------------------------===//
+
+// Rounds to nearest even; NaN stays NaN.
+static uint16_t toBF16(float value) {
+  uint32_t word = llvm::bit_cast<uint32_t>(value);
+  bool isNaN = (word & 0x7fffffff) > 0x7f800000;
+  return static_cast<uint16_t>((isNaN ? word | 0x400000 : word + 0x7fff + (word >> 16 & 1)) >> 16);
+}
+
+static uint16_t toF16(float value) { return llvm::bit_cast<uint16_t>(static_cast<_Float16>(value)); }
+
+// Calls visit(bytes) for the elements of a piece in the blob's type, some thousands at a time.
+template <typename Visit> static Error forEachConverted(const WeightsPlan::Piece &piece, Visit visit) {
+  constexpr size_t chunk = 8192;
+  float from[chunk];
+  uint16_t to[chunk];
+  for (ArrayRef<uint8_t> rest = piece.bytes; !rest.empty();) {
+    size_t count = std::min(chunk, rest.size() / sizeof(float));
+    memcpy(from, rest.data(), count * sizeof(float)); // the archive aligns nothing
+    llvm::transform(ArrayRef(from, count), to, piece.conversion == WeightConversion::F32ToBF16 ? toBF16 : toF16);
+    if (Error error = visit(ArrayRef(reinterpret_cast<const uint8_t *>(to), count * sizeof(uint16_t))))
+      return error;
+    rest = rest.drop_front(count * sizeof(float));
+  }
+  return Error::success();
+}
+
+static std::optional<WeightConversion> conversionOf(GlobalOp global) {
+  mlir::Type type = cast<mlir::RankedTensorType>(global.getType()).getElementType();
+  if (!global.getRecordType() || *global.getRecordType() == type)
+    return WeightConversion::None;
+  if (!global.getRecordType()->isF32() || !(type.isBF16() || type.isF16()))
+    return std::nullopt;
+  return type.isBF16() ? WeightConversion::F32ToBF16 : WeightConversion::F32ToF16;
+}
+
+//===--- the blob ----------------------------------------------------------------------------------------------------===//
+
 // Calls visit(bytes) for the whole blob in order, gaps included.
 template <typename Visit> static Error forEachRange(const WeightsPlan &plan, Visit visit) {
   int64_t position = 0;
   for (const WeightsPlan::Piece &piece : plan.pieces) {
     if (Error error = visit(ArrayRef(zeros).take_front(piece.offset - position)))
       return error;
-    if (Error error = visit(piece.bytes))
+    bool isConverted = piece.conversion != WeightConversion::None;
+    if (Error error = isConverted ? forEachConverted(piece, visit) : visit(piece.bytes))
       return error;
-    position = piece.offset + piece.bytes.size();
+    position = piece.offset + piece.sizeInBlob();
   }
   return Error::success();
 }
 
 Expected<WeightsPlan> planWeights(mlir::ModuleOp module, const RecordBytes &records) {
   WeightsPlan plan;
-  std::map<std::tuple<StringRef, int64_t, int64_t>, int64_t> known; // record, first byte, length -> place in the blob
+  // record, first byte, length, conversion -> place in the blob
+  std::map<std::tuple<StringRef, int64_t, int64_t, WeightConversion>, int64_t> known;
   int64_t end = 0;
   for (GlobalOp global : module.getOps<GlobalOp>()) {
     if (!global.getRecord() || global.getKind() == GlobalKind::Hoisted)
       continue;
-    int64_t bytes = globalSizeInBytes(global), first = global.getOffset();
+    std::optional<WeightConversion> conversion = conversionOf(global);
+    if (!conversion)
+      return createStringError("global @" + global.getSymName() + " asks for a conversion of its record that does not exist");
+    int64_t bytes = globalSizeInBytes(global) * (*conversion == WeightConversion::None ? 1 : 2), first = global.getOffset();
     auto record = records.find(*global.getRecord());
     if (record == records.end() || first < 0 || bytes < 0 || static_cast<uint64_t>(first) > record->second.size() ||
         static_cast<uint64_t>(bytes) > record->second.size() - first)
       return createStringError("the bytes of global @" + global.getSymName() + " are not in the archive");
-    auto [place, isNew] = known.try_emplace({*global.getRecord(), first, bytes}, alignTo(end, pieceAlignment));
+    auto [place, isNew] = known.try_emplace({*global.getRecord(), first, bytes, *conversion}, alignTo(end, pieceAlignment));
     plan.description.offsets[global.getSymName()] = place->second;
     if (!isNew)
       continue;
-    plan.pieces.push_back({place->second, record->second.slice(first, bytes)});
-    end = place->second + bytes;
+    plan.pieces.push_back({place->second, record->second.slice(first, bytes), *conversion});
+    end = place->second + plan.pieces.back().sizeInBlob();
   }
   plan.description.bytes = end;
   StreamingHash hash;

@@ -239,7 +239,9 @@ AliasRef Importer::loadConstant(const InputSpec &spec) {
                      isZeros ? StringAttr() : builder.getStringAttr(payload->second.record),
                      builder.getI64IntegerAttr(offset),
                      isRowMajor ? DenseI64ArrayAttr() : builder.getDenseI64ArrayAttr(strides),
-                     builder.getStringAttr(spec.targetName));
+                     builder.getStringAttr(spec.targetName),
+                     spec.kind == InputSpec::Kind::Parameter ? builder.getUnitAttr() : UnitAttr(),
+                     /*record_type=*/TypeAttr(), /*magnitude=*/FloatAttr());
   }
   Value value = LoadGlobalOp::create(builder, loc, type, FlatSymbolRefAttr::get(&context, name->second));
   return std::make_shared<Alias>(Tensor{value, meta.dtype, emitterAt(loc).sizes(shape)});

@@ -5,8 +5,9 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
 // Activations keep the layout of their buffers' strides; weights get the layout oneDNN asks for. Where oneDNN has no tuned
-// implementation for the buffers' layouts, activations pass through channels-last copies. Where it has none at all (on arm64
-// without SVE, for most) convolutions are products of tiles, and loops for the other dtypes.
+// implementation for the buffers' layouts, activations pass through channels-last copies; where it has none for half-width
+// elements, through copies in f32 (weights are extended once, at load; the result is rounded once). Where it has none at all
+// (on arm64 without SVE, for most) convolutions are products of tiles, and loops for the other dtypes.
 //
 // Measured on Zen 5 (ResNet-50 and MobileNetV3 shapes, f32, 1 and 2 threads): on channels-last buffers oneDNN reaches
 // 94-110 % of the FMA peak (it skips padding), and left to choose it picks channels-last itself, not a blocked layout. On
@@ -14,6 +15,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
+#include "Convert.h"
 #include "Epilogue.h"
 #include "NanWatch.h"
 #include "ReferenceConvolution.h"
@@ -32,11 +34,11 @@ namespace {
 struct ConvPlan {
   std::string implementation = "ref:loops";
   std::unique_ptr<onednn::Primitive> primitive;         ///< null: tiles or loops
-  std::unique_ptr<onednn::Primitive> inputReorder, outputReorder; ///< to and from channels-last copies
+  std::optional<TensorView> inputCopy, outputCopy;     ///< their layouts and types, without data
   std::unique_ptr<onednn::Primitive> weightReorder;     ///< of weights that are no constants
   void *packedWeight = nullptr;
-  bool fusesEpilogue = true, usesTiles = false;
-  size_t inputBytes = 0, outputBytes = 0, weightBytes = 0, scratchpadBytes = 0;
+  bool fusesEpilogue = true, extendsBias = false, usesTiles = false;
+  size_t weightBytes = 0, scratchpadBytes = 0;
 };
 
 struct ConvSite : PlanCache<ConvPlan> {
@@ -71,14 +73,20 @@ static memory::desc describeWeight(const ConvCall &call) {
   return memory::desc(sizes, *onednn::dataType(weight.dtype), strides);
 }
 
-static memory::desc describeBias(const TensorView *bias) { return bias ? onednn::describe(*bias) : memory::desc(); }
+static memory::desc describeBias(const TensorView *bias, bool isExtended) {
+  if (!bias)
+    return memory::desc();
+  TensorView view = isExtended ? denseLike(*bias, nullptr) : *bias;
+  view.dtype = isExtended ? DType::F32 : bias->dtype;
+  return onednn::describe(view);
+}
 
 /// Asks oneDNN for the convolution from `input` to `output`; nothing where it has none but plain loops.
-static std::optional<Candidate> findCandidate(const ConvCall &call, const memory::desc &input, const memory::desc &output,
-                                              const dnnl::post_ops &steps) {
+static std::optional<Candidate> findCandidate(const ConvCall &call, const memory::desc &input, const memory::desc &bias,
+                                              const memory::desc &output, const dnnl::post_ops &steps) {
   const ConvSpec &spec = call.spec;
-  memory::desc plainWeight = describeWeight(call), bias = describeBias(call.bias);
-  memory::desc weight(plainWeight.get_dims(), plainWeight.get_data_type(), memory::format_tag::any);
+  // f32 activations meet half-width weights as f32 ones.
+  memory::desc weight(describeWeight(call).get_dims(), input.get_data_type(), memory::format_tag::any);
   memory::dims strides, dilations, low, high;
   for (int32_t i = 0; i < call.spatialRank(); ++i) {
     strides.push_back(spec.stride[i]);
@@ -108,42 +116,69 @@ static std::optional<Candidate> findCandidate(const ConvCall &call, const memory
 
 //===--- plans -------------------------------------------------------------------------------------------------------===//
 
-/// Makes the plan's primitive between the given layouts; returns false where there is no candidate.
-static bool makePrimitive(ConvSite &site, const ConvCall &call, bool inputLast, bool outputLast, bool fusesEpilogue,
-                          ConvPlan &plan) {
-  memory::desc givenInput = onednn::describe(call.input), givenOutput = onednn::describe(call.output);
-  memory::desc input = inputLast ? onednn::describeChannelsLast(call.input) : givenInput;
-  memory::desc output = outputLast ? onednn::describeChannelsLast(call.output) : givenOutput;
-  TensorView layout = call.output;
-  memory::dims outputStrides = output.get_strides();
-  std::copy(outputStrides.begin(), outputStrides.end(), layout.strides);
-  auto steps = fusesEpilogue ? onednn::postOps(call.spec.epilogue, call.extras, layout) : onednn::PostOps();
+/// True where the innermost dimension in memory is C, or where there is nothing but C.
+static bool isChannelsLast(const TensorView &view) {
+  return view.strides[1] == 1 && std::any_of(view.sizes + 2, view.sizes + view.rank, [](int64_t size) { return size > 1; });
+}
+
+namespace {
+/// What a candidate of oneDNN's does beside its convolution.
+struct Attempt {
+  bool widens, fusesEpilogue, onCopies;
+};
+} // namespace
+
+/// `view` as an attempt sees it: itself, or the layout and type of a copy.
+static TensorView staged(const TensorView &view, Attempt attempt) {
+  TensorView result = view;
+  if (attempt.onCopies) {
+    memory::dims strides = onednn::describeChannelsLast(view).get_strides();
+    std::copy(strides.begin(), strides.end(), result.strides);
+  }
+  if (attempt.widens && isHalf(view.dtype)) {
+    // A copy has no gaps.
+    if (!attempt.onCopies && !isChannelsLast(view))
+      result = denseLike(view, nullptr);
+    else if (!attempt.onCopies)
+      return staged(view, {true, attempt.fusesEpilogue, true});
+    result.dtype = DType::F32;
+  }
+  return result;
+}
+
+static bool isSame(const TensorView &a, const TensorView &b) {
+  return a.dtype == b.dtype && std::equal(a.strides, a.strides + a.rank, b.strides);
+}
+
+/// Makes the plan's primitive; returns false where there is no candidate.
+static bool makePrimitive(ConvSite &site, const ConvCall &call, Attempt attempt, ConvPlan &plan) {
+  TensorView input = staged(call.input, attempt), output = staged(call.output, attempt);
+  memory::desc inputLayout = onednn::describe(input), outputLayout = onednn::describe(output);
+  auto steps = attempt.fusesEpilogue ? onednn::postOps(call.spec.epilogue, call.extras, output) : onednn::PostOps();
   if (!steps)
     return false;
-  std::optional<Candidate> candidate = findCandidate(call, input, output, steps->steps);
+  plan.extendsBias = call.bias && attempt.widens && isHalf(call.bias->dtype);
+  memory::desc bias = describeBias(call.bias, plan.extendsBias);
+  std::optional<Candidate> candidate = findCandidate(call, inputLayout, bias, outputLayout, steps->steps);
   if (!candidate)
     return false;
 
   const dnnl::primitive_desc &description = candidate->description;
-  std::vector<std::pair<int, memory::desc>> arguments = {{DNNL_ARG_SRC, input},
+  std::vector<std::pair<int, memory::desc>> arguments = {{DNNL_ARG_SRC, inputLayout},
                                                          {DNNL_ARG_WEIGHTS, description.weights_desc()},
-                                                         {DNNL_ARG_DST, output}};
+                                                         {DNNL_ARG_DST, outputLayout}};
   if (call.bias)
-    arguments.emplace_back(DNNL_ARG_BIAS, describeBias(call.bias));
+    arguments.emplace_back(DNNL_ARG_BIAS, bias);
   arguments.insert(arguments.end(), steps->extras.begin(), steps->extras.end());
   arguments.emplace_back(DNNL_ARG_SCRATCHPAD, description.scratchpad_desc());
   plan.primitive = std::make_unique<onednn::Primitive>(candidate->make(), std::move(arguments));
   plan.implementation = description.impl_info_str();
-  plan.fusesEpilogue = fusesEpilogue;
+  plan.fusesEpilogue = attempt.fusesEpilogue;
   plan.scratchpadBytes = description.scratchpad_desc().get_size();
-  if (input != givenInput) {
-    plan.inputReorder = onednn::makeReorder(givenInput, input);
-    plan.inputBytes = input.get_size();
-  }
-  if (output != givenOutput) {
-    plan.outputReorder = onednn::makeReorder(output, givenOutput);
-    plan.outputBytes = output.get_size();
-  }
+  if (!isSame(input, call.input))
+    plan.inputCopy = input;
+  if (!isSame(output, call.output))
+    plan.outputCopy = output;
   memory::desc weight = describeWeight(call);
   if (call.spec.weightIsConstant)
     plan.packedWeight = site.constants.get(call.context, weight, call.weight, description.weights_desc());
@@ -152,11 +187,6 @@ static bool makePrimitive(ConvSite &site, const ConvCall &call, bool inputLast, 
     plan.weightBytes = description.weights_desc().get_size();
   }
   return true;
-}
-
-/// True where the innermost dimension in memory is C, or where there is nothing but C.
-static bool isChannelsLast(const TensorView &view) {
-  return view.strides[1] == 1 && std::any_of(view.sizes + 2, view.sizes + view.rank, [](int64_t size) { return size > 1; });
 }
 
 /// True where elements of other values lie between those of `view`.
@@ -171,16 +201,19 @@ static std::shared_ptr<const ConvPlan> makePlan(ConvSite &site, const ConvCall &
   bool isMixed = isChannelsLast(call.input) != isChannelsLast(call.output);
   // oneDNN 3.12 takes the images of a transposed convolution as if they followed each other.
   bool isMisread = call.spec.transposed && (hasGaps(call.input) || hasGaps(call.output));
+  bool hasHalf = isHalf(call.input.dtype) || isHalf(call.weight.dtype) || isHalf(call.output.dtype);
   bool isMade = false;
-  for (bool fuses : {true, false})
-    for (bool copies : {false, true})
-      if (isTaken && !isMade && !((isMixed || isMisread) && !copies) && (mayUsePostOps || !fuses)) {
-        try {
-          isMade = makePrimitive(site, call, copies, copies, fuses, *plan);
-        } catch (const dnnl::error &) {
-          isMade = false; // strides oneDNN cannot describe
+  for (bool widens : {false, true})
+    for (bool fusesEpilogue : {true, false})
+      for (bool onCopies : {false, true})
+        if (isTaken && !isMade && !((isMixed || isMisread) && !onCopies) && (hasHalf || !widens) &&
+            (mayUsePostOps || !fusesEpilogue)) {
+          try {
+            isMade = makePrimitive(site, call, {widens, fusesEpilogue, onCopies}, *plan);
+          } catch (const dnnl::error &) {
+            isMade = false; // strides oneDNN cannot describe
+          }
         }
-      }
   if (!isMade)
     *plan = ConvPlan();
   if (!isMade && TileConvolution::supports(call)) {
@@ -196,28 +229,42 @@ static std::shared_ptr<const ConvPlan> makePlan(ConvSite &site, const ConvCall &
 
 static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
+static size_t bytesOf(const TensorView &view) {
+  return static_cast<size_t>(countElements(view)) * sizeInBytes(view.dtype);
+}
+
 static void runPrimitive(const ConvCall &call, const ConvPlan &plan) {
-  auto *next = static_cast<char *>(call.context.scratch(aligned(plan.inputBytes) + aligned(plan.outputBytes) +
-                                                        aligned(plan.weightBytes) + plan.scratchpadBytes + 64));
-  auto take = [&](size_t bytes) { return std::exchange(next, next + aligned(bytes)); };
-  void *input = plan.inputReorder ? take(plan.inputBytes) : call.input.data;
-  void *output = plan.outputReorder ? take(plan.outputBytes) : call.output.data;
-  void *weight = plan.packedWeight ? plan.packedWeight : plan.weightReorder ? take(plan.weightBytes) : call.weight.data;
-  if (plan.inputReorder)
-    plan.inputReorder->execute({call.input.data, input, next});
+  size_t inputBytes = plan.inputCopy ? aligned(bytesOf(*plan.inputCopy)) : 0;
+  size_t outputBytes = plan.outputCopy ? aligned(bytesOf(*plan.outputCopy)) : 0;
+  size_t biasBytes = plan.extendsBias ? aligned(static_cast<size_t>(call.bias->sizes[0]) * sizeof(float)) : 0;
+  auto *next = static_cast<char *>(call.context.scratch(inputBytes + outputBytes + biasBytes + aligned(plan.weightBytes) +
+                                                        plan.scratchpadBytes + 64));
+  auto take = [&](size_t bytes) { return std::exchange(next, next + bytes); };
+  TensorView input = plan.inputCopy.value_or(call.input), output = plan.outputCopy.value_or(call.output);
+  input.data = plan.inputCopy ? take(inputBytes) : call.input.data;
+  output.data = plan.outputCopy ? take(outputBytes) : call.output.data;
+  void *weight = plan.packedWeight ? plan.packedWeight : plan.weightReorder ? take(aligned(plan.weightBytes)) : call.weight.data;
+  if (plan.inputCopy)
+    copyOrConvert(call.context, call.input, input);
   if (plan.weightReorder)
     plan.weightReorder->execute({call.weight.data, weight, next});
 
-  void *data[16] = {input, weight, output};
+  void *data[16] = {input.data, weight, output.data};
   int32_t count = 3;
   if (call.bias)
     data[count++] = call.bias->data;
+  if (plan.extendsBias) {
+    TensorView bias = denseLike(*call.bias, take(biasBytes));
+    bias.dtype = DType::F32;
+    copyOrConvert(call.context, *call.bias, bias);
+    data[count - 1] = bias.data;
+  }
   for (int32_t i = 0; plan.fusesEpilogue && i < call.extras.count; ++i)
     data[count++] = call.extras.begin[i].data;
   data[count++] = next;
   plan.primitive->execute(data);
-  if (plan.outputReorder)
-    plan.outputReorder->execute({output, call.output.data, next});
+  if (plan.outputCopy)
+    copyOrConvert(call.context, output, call.output);
   if (!plan.fusesEpilogue)
     applyEpilogue(call.context, call.spec.epilogue, call.extras, call.output);
 }

@@ -16,16 +16,27 @@
 
 namespace tenon::library {
 
-template <int numRows>
-static TENON_INLINE void dotFewRows(const float *x, const float *rows, int64_t stride, int64_t length, float *result) {
+typedef uint16_t Short16x __attribute__((vector_size(32), aligned(2), may_alias));
+typedef _Float16 Half16x __attribute__((vector_size(32), aligned(2), may_alias));
+
+static TENON_INLINE Float16x loadVector(const float *from) { return *reinterpret_cast<const Float16x *>(from); }
+static TENON_INLINE Float16x loadVector(const _Float16 *from) {
+  return __builtin_convertvector(*reinterpret_cast<const Half16x *>(from), Float16x);
+}
+static TENON_INLINE Float16x loadVector(const BFloat16 *from) {
+  return reinterpret_cast<Float16x>(__builtin_convertvector(*reinterpret_cast<const Short16x *>(from), Int16x) << 16);
+}
+
+template <int numRows, typename Element>
+static TENON_INLINE void dotFewRows(const float *x, const Element *rows, int64_t stride, int64_t length, float *result) {
   Float16x even[numRows] = {}, odd[numRows] = {};
   int64_t k = 0;
   for (; k + 2 * vectorWidth <= length; k += 2 * vectorWidth) {
-    Float16x x0 = *reinterpret_cast<const Float16x *>(x + k), x1 = *reinterpret_cast<const Float16x *>(x + k + vectorWidth);
+    Float16x x0 = loadVector(x + k), x1 = loadVector(x + k + vectorWidth);
     for (int r = 0; r < numRows; ++r) {
-      const float *row = rows + r * stride + k;
-      even[r] += x0 * *reinterpret_cast<const Float16x *>(row);
-      odd[r] += x1 * *reinterpret_cast<const Float16x *>(row + vectorWidth);
+      const Element *row = rows + r * stride + k;
+      even[r] += x0 * loadVector(row);
+      odd[r] += x1 * loadVector(row + vectorWidth);
     }
   }
   for (int r = 0; r < numRows; ++r) {
@@ -34,18 +45,34 @@ static TENON_INLINE void dotFewRows(const float *x, const float *rows, int64_t s
     for (int lane = 0; lane < vectorWidth; ++lane)
       sum += even[r][lane];
     for (int64_t tail = k; tail < length; ++tail)
-      sum += x[tail] * rows[r * stride + tail];
+      sum += x[tail] * static_cast<float>(rows[r * stride + tail]);
     result[r] = sum;
   }
 }
 
-TENON_MULTIVERSION void dotRows(const float *x, const float *rows, int64_t stride, int64_t length, int64_t numRows,
-                                float *result) {
+template <typename Element>
+static TENON_INLINE void dotAllRows(const float *x, const Element *rows, int64_t stride, int64_t length, int64_t numRows,
+                                    float *result) {
   int64_t n = 0;
   for (; n + 4 <= numRows; n += 4)
     dotFewRows<4>(x, rows + n * stride, stride, length, result + n);
   for (; n < numRows; ++n)
     dotFewRows<1>(x, rows + n * stride, stride, length, result + n);
+}
+
+TENON_MULTIVERSION void dotRows(const float *x, const float *rows, int64_t stride, int64_t length, int64_t numRows,
+                                float *result) {
+  dotAllRows(x, rows, stride, length, numRows, result);
+}
+
+TENON_MULTIVERSION void dotRowsF16(const float *x, const _Float16 *rows, int64_t stride, int64_t length, int64_t numRows,
+                                   float *result) {
+  dotAllRows(x, rows, stride, length, numRows, result);
+}
+
+TENON_MULTIVERSION void dotRowsBF16(const float *x, const BFloat16 *rows, int64_t stride, int64_t length, int64_t numRows,
+                                    float *result) {
+  dotAllRows(x, rows, stride, length, numRows, result);
 }
 
 TENON_MULTIVERSION void addWeightedRows(const float *weights, const float *rows, int64_t stride, int64_t length,

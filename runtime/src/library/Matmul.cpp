@@ -9,6 +9,9 @@
 //   oneDNN     with the epilogue as post-ops; constant rhs packed once
 //   oneDNN     on dense copies of operands whose strides it refuses
 //   oneDNN     without post-ops, the epilogue in a second pass
+//   oneDNN     the same four on f32 copies of half-width operands, where it does not multiply those: constant rhs extended
+//              once, at load; the result rounded once
+//   tiles      bf16 where the CPU has products of it and oneDNN does not use them (arm64): OpenBLAS, before the f32 copies
 //   tiles      f32 where oneDNN has plain loops only (arm64 without SVE): tile products, which are OpenBLAS there
 //   loops      every other dtype
 //
@@ -17,6 +20,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
+#include "Convert.h"
 #include "Epilogue.h"
 #include "Gemv.h"
 #include "MatmulShapes.h"
@@ -33,12 +37,25 @@ using namespace tenon::library;
 using dnnl::memory;
 
 namespace {
+/// How an operand reaches the product: where it lies, or as a dense copy with elements of `dtype`.
+struct Staging {
+  bool copies = false;
+  DType dtype = DType::F32;
+
+  TensorView of(const TensorView &operand, void *memory) const {
+    TensorView staged = copies ? denseLike(operand, memory) : operand;
+    staged.dtype = copies ? dtype : operand.dtype;
+    return staged;
+  }
+};
+
 struct MatmulPlan {
   enum class Route { Gemv, OneDnn, Tiles, Loops } route = Route::Loops;
   std::string implementation = "ref:loops";
   std::unique_ptr<onednn::Primitive> primitive;
   void *packedRhs = nullptr;
-  bool copiesLhs = false, copiesRhs = false, copiesOutput = false, fusesEpilogue = true;
+  Staging lhs, rhs, output, bias;
+  bool fusesEpilogue = true;
   size_t scratchpadBytes = 0;
 };
 
@@ -57,11 +74,11 @@ struct MatmulCall {
 
 //===--- plans -------------------------------------------------------------------------------------------------------===//
 
-/// Returns true for one f32 row by rows of rhs, with an epilogue that costs less than the product.
+/// Returns true for one row by rows of rhs, with an epilogue that costs less than the product.
 static bool canUseGemv(const MatmulCall &call) {
   const MatmulOperands &operands = call.operands;
-  bool isF32 = operands.lhs.dtype == DType::F32 && operands.rhs.dtype == DType::F32 && operands.output.dtype == DType::F32;
-  return isF32 && operands.rank() == 2 && operands.m() == 1 && operands.lhs.strides[1] == 1 && operands.rhs.strides[0] == 1 &&
+  bool hasType = isComputedInF32(operands.lhs.dtype) && isComputedInF32(operands.rhs.dtype) && isComputedInF32(operands.output.dtype);
+  return hasType && operands.rank() == 2 && operands.m() == 1 && operands.lhs.strides[1] == 1 && operands.rhs.strides[0] == 1 &&
          BoundEpilogue(call.spec.epilogue, operands.extraViews(), operands.output).isCheap();
 }
 
@@ -84,22 +101,26 @@ static bool hasPlainRows(const TensorView &view) {
   return view.strides[view.rank - 1] == 1 && view.strides[view.rank - 2] >= view.sizes[view.rank - 1];
 }
 
-/// Plans products of tiles; returns false where they have no such dtype.
-static bool planTiles(MatmulSite &site, const MatmulCall &call, MatmulPlan &plan) {
+static bool multipliesBf16(const MatmulOperands &operands) {
+  return operands.lhs.dtype == DType::BF16 && operands.rhs.dtype == DType::BF16;
+}
+
+/// Plans products of tiles of `type`, which is F32, or BF16 where both operands are; returns false where they have no such dtype.
+static bool planTiles(MatmulSite &site, const MatmulCall &call, DType type, MatmulPlan &plan) {
   const MatmulOperands &operands = call.operands;
   for (const TensorView *view : {&operands.lhs, &operands.rhs, &operands.output})
-    if (view->dtype != DType::F32 || spanInElements(*view) > std::numeric_limits<int32_t>::max())
+    if (!isComputedInF32(view->dtype) || spanInElements(*view) > std::numeric_limits<int32_t>::max())
       return false;
   plan = MatmulPlan();
   plan.route = MatmulPlan::Route::Tiles;
   plan.fusesEpilogue = false;
-  plan.copiesLhs = !hasPlainRows(operands.lhs);
-  plan.copiesOutput = !hasPlainRows(operands.output);
-  plan.copiesRhs = !hasPlainRows(operands.rhs);
-  if (plan.copiesRhs && call.spec.rhsIsConstant) {
+  plan.lhs = {operands.lhs.dtype != type || !hasPlainRows(operands.lhs), type};
+  plan.rhs = {operands.rhs.dtype != type || !hasPlainRows(operands.rhs), type};
+  plan.output.copies = isHalf(operands.output.dtype) || !hasPlainRows(operands.output);
+  if (plan.rhs.copies && call.spec.rhsIsConstant) {
     plan.packedRhs = site.constants.get(call.context, onednn::describe(operands.rhs), operands.rhs,
-                                        onednn::describe(denseLike(operands.rhs, nullptr)));
-    plan.copiesRhs = false;
+                                        onednn::describe(plan.rhs.of(operands.rhs, nullptr)));
+    plan.rhs.copies = false;
   }
   plan.implementation = site.tiles.implementation();
   return true;
@@ -114,36 +135,46 @@ static bool isUntuned(std::string_view implementation) {
   return onednn::isReference(implementation);
 }
 
+namespace {
+/// What a candidate of oneDNN's does beside its product.
+struct Attempt {
+  bool widens, fusesEpilogue, onCopies;
+};
+} // namespace
+
 /// Tries to make the plan's primitive; returns false where oneDNN has none but loops.
-static bool makePrimitive(MatmulSite &site, const MatmulCall &call, bool onCopies, bool fusesEpilogue, MatmulPlan &plan) {
+static bool makePrimitive(MatmulSite &site, const MatmulCall &call, Attempt attempt, MatmulPlan &plan) {
   const MatmulOperands &operands = call.operands;
+  bool onCopies = attempt.onCopies, fusesEpilogue = attempt.fusesEpilogue;
+  auto changesType = [&](const TensorView &view) { return attempt.widens && isHalf(view.dtype); };
+  auto typeOf = [&](const TensorView &view) { return changesType(view) ? DType::F32 : view.dtype; };
   if (!onednn::isUsable() || !onednn::dataType(operands.lhs.dtype) || !onednn::dataType(operands.rhs.dtype) ||
       !onednn::dataType(operands.output.dtype) || (call.bias && !onednn::dataType(call.bias->dtype)))
     return false;
   bool packsRhs = call.spec.rhsIsConstant && operands.numBatches() == 1;
-  if (needsDenseRhs(operands) && !onCopies)
+  bool lhsIsPlain = isDenseMatrix(operands.lhs), outputIsPlain = operands.output.strides[operands.rank() - 1] == 1;
+  bool rhsIsPlain = isDenseMatrix(operands.rhs) && !needsDenseRhs(operands);
+  if ((needsDenseRhs(operands) && !onCopies) || (onCopies && lhsIsPlain && (packsRhs || rhsIsPlain) && outputIsPlain))
     return false;
-  plan.copiesLhs = onCopies && !isDenseMatrix(operands.lhs);
-  plan.copiesRhs = onCopies && !packsRhs && (!isDenseMatrix(operands.rhs) || needsDenseRhs(operands));
-  plan.copiesOutput = onCopies && operands.output.strides[operands.rank() - 1] != 1;
-  if (onCopies && !plan.copiesLhs && !plan.copiesRhs && !plan.copiesOutput)
-    return false;
-  TensorView lhs = plan.copiesLhs ? denseLike(operands.lhs, nullptr) : operands.lhs;
-  TensorView rhs = plan.copiesRhs ? denseLike(operands.rhs, nullptr) : operands.rhs;
-  TensorView output = plan.copiesOutput ? denseLike(operands.output, nullptr) : operands.output;
+  plan.lhs = {changesType(operands.lhs) || (onCopies && !lhsIsPlain), typeOf(operands.lhs)};
+  plan.rhs = {!packsRhs && (changesType(operands.rhs) || (onCopies && !rhsIsPlain)), typeOf(operands.rhs)};
+  plan.output = {changesType(operands.output) || (onCopies && !outputIsPlain), typeOf(operands.output)};
+  plan.bias = {call.bias && changesType(*call.bias), DType::F32};
+  TensorView lhs = plan.lhs.of(operands.lhs, nullptr), rhs = plan.rhs.of(operands.rhs, nullptr);
+  TensorView output = plan.output.of(operands.output, nullptr);
   auto steps = fusesEpilogue ? onednn::postOps(call.spec.epilogue, operands.extraViews(), output) : onednn::PostOps();
   if (!steps)
     return false;
 
   memory::desc rhsLayout = onednn::describe(rhs), biasLayout;
-  if (packsRhs)
-    rhsLayout = memory::desc(rhsLayout.get_dims(), rhsLayout.get_data_type(), memory::format_tag::any);
+  if (packsRhs) // f32 rows meet half-width weights as f32 ones
+    rhsLayout = memory::desc(rhsLayout.get_dims(), *onednn::dataType(lhs.dtype), memory::format_tag::any);
   if (call.bias) {
     memory::dims sizes(operands.rank(), 1);
     sizes.back() = operands.n();
     memory::dims strides(operands.rank(), operands.n());
     strides.back() = 1;
-    biasLayout = memory::desc(sizes, *onednn::dataType(call.bias->dtype), strides);
+    biasLayout = memory::desc(sizes, *onednn::dataType(typeOf(*call.bias)), strides);
   }
   dnnl::matmul::primitive_desc description(onednn::engine(), onednn::describe(lhs), rhsLayout, biasLayout,
                                            onednn::describe(output), onednn::attributes(steps->steps), true);
@@ -164,6 +195,10 @@ static bool makePrimitive(MatmulSite &site, const MatmulCall &call, bool onCopie
   plan.primitive = std::make_unique<onednn::Primitive>(dnnl::matmul(description), std::move(arguments));
   if (packsRhs)
     plan.packedRhs = site.constants.get(call.context, onednn::describe(operands.rhs), operands.rhs, description.weights_desc());
+  else if (plan.rhs.copies && call.spec.rhsIsConstant) {
+    plan.packedRhs = site.constants.get(call.context, onednn::describe(operands.rhs), operands.rhs, onednn::describe(rhs));
+    plan.rhs.copies = false;
+  }
   return true;
 }
 
@@ -175,11 +210,21 @@ static std::shared_ptr<const MatmulPlan> makePlan(MatmulSite &site, const Matmul
     return plan;
   }
   bool biasIsDense = !call.bias || call.bias->strides[0] == 1 || call.operands.n() == 1;
-  bool isPlanned = biasIsDense && call.operands.k() > 0 &&
-                   ((mayUsePostOps && makePrimitive(site, call, false, true, *plan)) ||
-                    (mayUsePostOps && makePrimitive(site, call, true, true, *plan)) ||
-                    makePrimitive(site, call, false, false, *plan) || makePrimitive(site, call, true, false, *plan));
-  if (!isPlanned && (call.operands.k() == 0 || !planTiles(site, call, *plan))) {
+  const MatmulOperands &operands = call.operands;
+  bool hasHalf = isHalf(operands.lhs.dtype) || isHalf(operands.rhs.dtype) || isHalf(operands.output.dtype);
+  auto makeAny = [&](bool widens) {
+    for (bool fusesEpilogue : {true, false})
+      for (bool onCopies : {false, true})
+        if (biasIsDense && operands.k() > 0 && (mayUsePostOps || !fusesEpilogue) &&
+            makePrimitive(site, call, {widens, fusesEpilogue, onCopies}, *plan))
+          return true;
+    return false;
+  };
+  bool isPlanned = makeAny(false);
+  if (!isPlanned && operands.k() > 0 && multipliesBf16(operands) && TileGemms::hasBf16Products())
+    isPlanned = planTiles(site, call, DType::BF16, *plan);
+  isPlanned = isPlanned || (hasHalf && makeAny(true)) || (operands.k() > 0 && planTiles(site, call, DType::F32, *plan));
+  if (!isPlanned) {
     *plan = MatmulPlan();
     onednn::warnIfReference(plan->implementation, "matmul");
   }
@@ -188,11 +233,29 @@ static std::shared_ptr<const MatmulPlan> makePlan(MatmulSite &site, const Matmul
 
 //===--- execution ---------------------------------------------------------------------------------------------------===//
 
+/// result[j] = row x column `first + j` of rhs.
+static void multiplyRow(const TensorView &rhs, const float *row, int64_t length, int64_t first, int64_t count, float *result) {
+  int64_t stride = rhs.strides[1];
+  switch (rhs.dtype) {
+  case DType::BF16:
+    return dotRowsBF16(row, static_cast<const BFloat16 *>(rhs.data) + first * stride, stride, length, count, result);
+  case DType::F16:
+    return dotRowsF16(row, static_cast<const _Float16 *>(rhs.data) + first * stride, stride, length, count, result);
+  default:
+    return dotRows(row, static_cast<const float *>(rhs.data) + first * stride, stride, length, count, result);
+  }
+}
+
 static void runGemv(const MatmulCall &call) {
   // A task is long enough (some microseconds) to pay for its start, and starts at a multiple of the unrolling.
   constexpr int64_t productsPerTask = 1 << 17;
   const MatmulOperands &operands = call.operands;
-  auto *result = static_cast<float *>(operands.output.data);
+  auto *row = static_cast<const float *>(operands.lhs.data);
+  if (isHalf(operands.lhs.dtype)) {
+    auto *extended = static_cast<float *>(call.context.scratch(static_cast<size_t>(operands.k()) * sizeof(float)));
+    extendElements(operands.lhs.dtype, operands.lhs.data, operands.k(), extended);
+    row = extended;
+  }
   int64_t rowsPerTask = std::max<int64_t>(4, productsPerTask / std::max<int64_t>(1, operands.k()) / 4 * 4);
   BoundEpilogue epilogue(call.spec.epilogue, operands.extraViews(), operands.output);
   int64_t stride = operands.output.strides[1];
@@ -202,61 +265,55 @@ static void runGemv(const MatmulCall &call) {
     for (int64_t first = task * rowsPerTask; first < end; first += chunk) {
       float sums[chunk];
       int64_t count = std::min(chunk, end - first);
-      dotRows(static_cast<const float *>(operands.lhs.data),
-              static_cast<const float *>(operands.rhs.data) + first * operands.rhs.strides[1], operands.rhs.strides[1],
-              operands.k(), count, sums);
+      multiplyRow(operands.rhs, row, operands.k(), first, count, sums);
       for (int64_t j = 0; j < count; ++j) {
         double value = sums[j];
         if (call.bias)
           value += loadElement<double>(*call.bias, (first + j) * call.bias->strides[0]);
-        result[(first + j) * stride] = static_cast<float>(epilogue.isEmpty() ? value : epilogue(value, 0, first + j));
+        storeElement(operands.output, (first + j) * stride, epilogue.isEmpty() ? value : epilogue(value, 0, first + j));
       }
     }
   });
 }
 
-static size_t alignedBytes(const TensorView &view) {
-  return (static_cast<size_t>(countElements(view)) * sizeInBytes(view.dtype) + 63) / 64 * 64;
+static size_t alignedBytes(const TensorView &view, DType dtype) {
+  return (static_cast<size_t>(countElements(view)) * sizeInBytes(dtype) + 63) / 64 * 64;
 }
 
 namespace {
 /// The operands a plan works on, copied where it asks for copies, and the scratch memory behind them.
 struct StagedOperands {
-  TensorView lhs, rhs, output;
+  TensorView lhs, rhs, output, bias;
   char *rest;
 };
 } // namespace
 
 static StagedOperands stageOperands(const MatmulCall &call, const MatmulPlan &plan) {
   const MatmulOperands &operands = call.operands;
+  TensorView noBias;
+  const TensorView &bias = call.bias ? *call.bias : noBias;
   size_t bytes = plan.scratchpadBytes + 64;
-  for (auto [copies, view] : {std::pair(plan.copiesLhs, &operands.lhs), std::pair(plan.copiesRhs, &operands.rhs),
-                              std::pair(plan.copiesOutput, &operands.output)})
-    bytes += copies ? alignedBytes(*view) : 0;
+  for (auto [staging, view] : {std::pair(plan.lhs, &operands.lhs), std::pair(plan.rhs, &operands.rhs),
+                               std::pair(plan.output, &operands.output), std::pair(plan.bias, &bias)})
+    bytes += staging.copies ? alignedBytes(*view, staging.dtype) : 0;
   char *next = static_cast<char *>(call.context.scratch(bytes));
-  auto take = [&](const TensorView &view) {
-    char *memory = next;
-    next += alignedBytes(view);
-    return denseLike(view, memory);
+  auto stage = [&](const Staging &staging, const TensorView &view, bool isRead) {
+    TensorView staged = staging.of(view, next);
+    if (staging.copies)
+      next += alignedBytes(view, staging.dtype);
+    if (staging.copies && isRead)
+      copyOrConvert(call.context, view, staged);
+    return staged;
   };
-  StagedOperands staged = {operands.lhs, operands.rhs, operands.output, nullptr};
-  if (plan.copiesLhs)
-    staged.lhs = take(operands.lhs);
-  if (plan.copiesRhs)
-    staged.rhs = take(operands.rhs);
-  if (plan.copiesOutput)
-    staged.output = take(operands.output);
+  StagedOperands staged = {stage(plan.lhs, operands.lhs, true), stage(plan.rhs, operands.rhs, true),
+                           stage(plan.output, operands.output, false), stage(plan.bias, bias, true), nullptr};
   staged.rest = next;
-  if (plan.copiesLhs)
-    copy(call.context, operands.lhs, staged.lhs);
-  if (plan.copiesRhs)
-    copy(call.context, operands.rhs, staged.rhs);
   return staged;
 }
 
 static void finish(const MatmulCall &call, const MatmulPlan &plan, const StagedOperands &staged) {
-  if (plan.copiesOutput)
-    copy(call.context, staged.output, call.operands.output);
+  if (plan.output.copies)
+    copyOrConvert(call.context, staged.output, call.operands.output);
   if (!plan.fusesEpilogue)
     applyEpilogue(call.context, call.spec.epilogue, call.operands.extraViews(), call.operands.output);
 }
@@ -267,7 +324,7 @@ static void runPrimitive(const MatmulCall &call, const MatmulPlan &plan) {
   void *data[16] = {staged.lhs.data, plan.packedRhs ? plan.packedRhs : staged.rhs.data, staged.output.data};
   int32_t count = 3;
   if (call.bias)
-    data[count++] = call.bias->data;
+    data[count++] = staged.bias.data;
   for (int32_t i = 0; plan.fusesEpilogue && i < operands.numExtras; ++i)
     data[count++] = operands.extras[i].data;
   data[count++] = staged.rest;
@@ -290,7 +347,7 @@ static void runTiles(TileGemms &tiles, const MatmulCall &call, const MatmulPlan 
   const MatmulOperands &operands = call.operands;
   StagedOperands staged = stageOperands(call, plan);
   if (plan.packedRhs)
-    staged.rhs = denseLike(operands.rhs, plan.packedRhs);
+    staged.rhs = Staging{true, plan.rhs.dtype}.of(operands.rhs, plan.packedRhs);
   int32_t rank = operands.rank(), rowDim = rank - 2;
   TensorView lhs = broadcastTo(staged.lhs, operands.output), rhs = broadcastTo(staged.rhs, operands.output);
   int64_t lhsStride = staged.lhs.strides[rowDim], rhsStride = staged.rhs.strides[rowDim],
@@ -301,12 +358,16 @@ static void runTiles(TileGemms &tiles, const MatmulCall &call, const MatmulPlan 
     int64_t batch = task / (rowTiles * columnTiles);
     int64_t row = task / columnTiles % rowTiles * tileRows, column = task % columnTiles * tileColumns;
     int64_t rows = std::min(tileRows, m - row), columns = std::min(tileColumns, n - column);
-    const float *left = static_cast<const float *>(lhs.data) + offsetOf(lhs, rowDim, batch) + row * lhsStride;
-    const float *right = static_cast<const float *>(rhs.data) + offsetOf(rhs, rowDim, batch) + column;
+    int64_t left = offsetOf(lhs, rowDim, batch) + row * lhsStride, right = offsetOf(rhs, rowDim, batch) + column;
     float *result = static_cast<float *>(staged.output.data) + offsetOf(staged.output, rowDim, batch) + row * stride + column;
     if (call.bias)
       fillWithBias(*call.bias, column, rows, columns, result, stride);
-    tiles.multiply(rows, columns, k, left, lhsStride, right, rhsStride, result, stride, call.bias != nullptr);
+    auto multiply = [&](auto type) {
+      using Type = decltype(type);
+      tiles.multiply(rows, columns, k, static_cast<const Type *>(lhs.data) + left, lhsStride,
+                     static_cast<const Type *>(rhs.data) + right, rhsStride, result, stride, call.bias != nullptr);
+    };
+    lhs.dtype == DType::BF16 ? multiply(BFloat16()) : multiply(float());
   });
   finish(call, plan, staged);
 }

@@ -6,8 +6,9 @@
 #ifndef TENON_RUNTIME_LIBRARY_TILEGEMM_H
 #define TENON_RUNTIME_LIBRARY_TILEGEMM_H
 
+#include "Elements.h"
+
 #include <memory>
-#include <stdint.h>
 
 namespace tenon::library {
 
@@ -21,6 +22,13 @@ public:
 
   /// c = a x b, or c += a x b; row-major, a [m, k], b [k, n], c [m, n]; leading dimensions in elements.
   void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
+                int64_t ldc, bool accumulate);
+
+  /// Whether there are products of bf16 that the CPU has instructions for. On x86-64 oneDNN's primitives are better at them.
+  static bool hasBf16Products();
+
+  /// The same for tiles of bf16 with sums in f32; only where hasBf16Products().
+  void multiply(int64_t m, int64_t n, int64_t k, const BFloat16 *a, int64_t lda, const BFloat16 *b, int64_t ldb, float *c,
                 int64_t ldc, bool accumulate);
 
   /// "ref:…" where a shape met so far had no kernel and ran in plain loops.

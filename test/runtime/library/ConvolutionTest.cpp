@@ -9,6 +9,7 @@
 #include "runtime/src/library/TileConvolution.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <optional>
 #include <cmath>
 #include <thread>
 
@@ -26,6 +27,7 @@ struct Case {
   bool hasBias = true;
   std::vector<TensorView> extras = {};
   Sizes outputPadding = {0, 0, 0};
+  std::optional<DType> weightType = {}; ///< where it is not `dtype`
 };
 
 Sizes outputSizes(const Case &c) {
@@ -109,7 +111,7 @@ std::optional<Tensor> runTiles(const Case &c, bool isConstant, const Tensor &inp
 
 /// The greatest error, in multiples of the tolerance, of both routes, with constant weights and with weights of the run.
 double worstError(const Case &c) {
-  Tensor input = Tensor::random(c.dtype, c.input, 1, c.inputOrder), weight = Tensor::random(c.dtype, c.weight, 2);
+  Tensor input = Tensor::random(c.dtype, c.input, 1, c.inputOrder), weight = Tensor::random(c.weightType.value_or(c.dtype), c.weight, 2);
   Sizes sizes = outputSizes(c);
   Tensor bias = Tensor::random(c.dtype, {sizes[1]}, 3);
   std::vector<double> sums = expectedSums(c, input, weight, sizes);
@@ -201,6 +203,18 @@ TEST_CASE("conv: every dtype") {
   }
   for (DType dtype : {DType::I64, DType::I32})
     CHECK(worstError({spec, {1, 3, 7, 7}, {5, 3, 3, 3}, dtype}) == 0);
+}
+
+TEST_CASE("conv: f32 activations by half-width weights") {
+  for (DType half : {DType::F16, DType::BF16})
+    for (int64_t groups : {1, 16})
+      for (const Sizes &order : {Sizes{}, channelsLast2d}) {
+        CAPTURE(static_cast<int>(half), groups, order.size());
+        Case c{{.padding = {1, 1, 1, 1}}, {1, 16, 7, 7}, {16, 16 / groups, 3, 3}, DType::F32, order, order};
+        c.spec.groups = groups;
+        c.weightType = half;
+        CHECK(worstError(c) <= 1);
+      }
 }
 
 TEST_CASE("conv: every activation") {

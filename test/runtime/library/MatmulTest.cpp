@@ -87,6 +87,32 @@ TEST_CASE("matmul: every dtype") {
     }
 }
 
+TEST_CASE("matmul: f32 rows by half-width weights, and half-width rows to f32") {
+  for (DType half : {DType::F16, DType::BF16})
+    for (int64_t m : {1, 9})
+      for (bool isConstant : {false, true})
+        for (bool isTransposed : {false, true}) {
+          CAPTURE(static_cast<int>(half), m, isConstant, isTransposed);
+          Tensor rhs = Tensor::random(half, {37, 21}, 2, isTransposed ? Sizes{1, 0} : Sizes{0, 1});
+          Tensor bias = Tensor::random(DType::F32, {21}, 3), extra = Tensor::random(half, {m, 21}, 4);
+          for (DType rows : {DType::F32, half}) {
+            Tensor lhs = Tensor::random(rows, {m, 37}, 1);
+            Case c{lhs, rhs, &bias.view(), {extra}};
+            c.spec.rhsIsConstant = isConstant;
+            c.spec.epilogue = {{{EpilogueKind::Activation, ActivationKind::GeluErf}, {EpilogueKind::Add}}, 2};
+            CHECK(worstError(c, Tensor(DType::F32, {m, 21})) <= 2);
+          }
+        }
+}
+
+TEST_CASE("matmul: batches of half-width elements, strides that need copies") {
+  for (DType half : {DType::F16, DType::BF16}) {
+    Tensor query = Tensor::random(half, {2, 19, 4, 32}, 1), key = Tensor::random(half, {2, 23, 4, 32}, 2);
+    Tensor output(half, {2, 4, 19, 23}, {0, 2, 1, 3});
+    CHECK(worstError({permuted(query, {0, 2, 1, 3}), permuted(key, {0, 2, 3, 1})}, output) <= 1);
+  }
+}
+
 TEST_CASE("matmul: batches, broadcast batches, permuted heads") {
   SECTION("equal batches") {
     Tensor lhs = Tensor::random(DType::F32, {2, 3, 20, 16}, 1), rhs = Tensor::random(DType::F32, {2, 3, 16, 24}, 2);

@@ -8,6 +8,7 @@
 
 #include "../../CpuFeatures.h"
 #include "../../StridedCopy.h"
+#include "../Convert.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -227,15 +228,24 @@ void *PackedConstants::get(RunContext &context, const memory::desc &from, const 
                            const memory::desc &to) {
   if (from == to)
     return view.data;
+  bool isExtended = from.get_data_type() != to.get_data_type();
   for (Packed &candidate : packed)
     if (candidate.source == view.data && candidate.layout == to)
       return candidate.memory.data();
   Packed &result = packed.emplace_back(Packed{view.data, to, Memory()});
   void *target = result.memory.atLeast(to.get_size());
-  if (to.get_inner_nblks() == 0 && from.get_data_type() == to.get_data_type())
-    copyPlain(context, from, view.data, to, target);
+  memory::desc plain = isExtended ? memory::desc(from.get_dims(), to.get_data_type(), from.get_strides()) : from;
+  void *source = view.data;
+  Memory extended;
+  if (isExtended) {
+    int64_t count = library::spanInElements(view);
+    source = extended.atLeast(static_cast<size_t>(count) * sizeof(float));
+    library::extendElements(view.dtype, view.data, count, static_cast<float *>(source));
+  }
+  if (to.get_inner_nblks() == 0)
+    copyPlain(context, plain, source, to, target);
   else
-    reorder(from, view.data, to, target);
+    reorder(plain, source, to, target);
   context.addConstantBytes(static_cast<int64_t>(to.get_size()));
   context.constantIsPacked(view.data, library::spanInElements(view) * library::sizeInBytes(view.dtype));
   return result.memory.data();

@@ -80,7 +80,8 @@ private:
 /// Constant operands of a site, packed once per layout.
 class PackedConstants {
 public:
-  /// The memory of `data` in layout `to`: `data` itself where that is its layout.
+  /// The memory of `view`, which is `from`, in layout `to`: its own where that is its layout. Half-width elements may become
+  /// f32.
   void *get(RunContext &context, const memory::desc &from, const TensorView &view, const memory::desc &to);
 
 private:

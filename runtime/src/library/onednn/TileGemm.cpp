@@ -4,6 +4,8 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
+#include "../../RunContext.h"
+#include "../../RunContext.h"
 #include "../Gemv.h"
 #include "../TileGemm.h"
 
@@ -80,6 +82,13 @@ void TileGemms::multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_
       std::fill_n(c + row * ldc, n, 0.0f);
     addWeightedRows(a + row * lda, b, ldb, n, k, c + row * ldc);
   }
+}
+
+bool TileGemms::hasBf16Products() { return false; }
+
+void TileGemms::multiply(int64_t, int64_t, int64_t, const BFloat16 *, int64_t, const BFloat16 *, int64_t, float *, int64_t,
+                         bool) {
+  throw tenon::Error(TENON_INTERNAL, "tiles of bf16 are no products here; please report this");
 }
 
 const char *TileGemms::implementation() const { return kernels->usesLoops ? "ref:tiles" : "tiles:brgemm"; }
