@@ -12,8 +12,9 @@ from . import program
 from .reasons import first_error, general, unsupported_reasons
 
 STAGES = ("export", "compile", "run", "agree")
-# An output agrees where its error against f64 is at most this many times eager's own, or 1e-5 of its scale.
-ERROR_FACTOR = 3.0
+# An output agrees where its error against f64 is at most this many times eager's own, or 1e-5 of its scale; in half precision,
+# where both round at the same places, at most so many times, or one unit of the last place.
+ERROR_FACTOR, HALF_ERROR_FACTOR = 3.0, 2.0
 
 
 class Failure(Exception):
@@ -39,7 +40,7 @@ def measure(name, options, folder, report):
         if options.import_only:
             return dict(facts, stage="done", reasons=[])
         report(dict(facts, stage="run", reasons=["run: crash"]))
-        return dict(facts, stage="done", reasons=[], error=_compared(so, made.calls))
+        return dict(facts, stage="done", reasons=[], error=_compared(so, made.calls, HALF_ERROR_FACTOR if options.dtype else ERROR_FACTOR))
     except Failure as failure:
         return dict(facts, stage=failure.stage, reasons=failure.reasons, detail=failure.detail)
 
@@ -58,6 +59,7 @@ def measured(name, options, folder, report):
 def _compiled(path, options):
     so = os.path.splitext(path)[0] + ".so"
     arguments = ["--emit", "mlir", "-o", os.devnull] if options.import_only else ["-o", so]
+    arguments += options.compile_flags.split()
     try:
         done = subprocess.run([os.environ["TENON"], "compile", path, *arguments], capture_output=True, text=True,
                               timeout=options.time_limit)
@@ -72,7 +74,7 @@ def _compiled(path, options):
     return so
 
 
-def _compared(so, calls):
+def _compared(so, calls, factor):
     """The largest scaled error of all calls."""
     try:
         model = tenon.load(so)
@@ -81,7 +83,7 @@ def _compared(so, calls):
     worst, reasons, details, stage = 0.0, [], [], "agree"
     for call in calls:
         try:
-            worst = max(worst, _error_of_call(model, call))
+            worst = max(worst, _error_of_call(model, call, factor))
         except tenon.TenonError as error:
             stage = "run"
             reasons.append(f"run: {general(str(error))}")
@@ -94,7 +96,7 @@ def _compared(so, calls):
     return worst
 
 
-def _error_of_call(model, call):
+def _error_of_call(model, call, factor):
     # Copies: a model may write its inputs.
     arrays = model.run_flat([t.clone() for t in call.inputs])
     assert len(arrays) == len(call.outputs), f"{len(arrays)} outputs instead of {len(call.outputs)}"
@@ -103,7 +105,7 @@ def _error_of_call(model, call):
         actual = torch.from_numpy(array)
         actual = actual.view(torch.bfloat16) if own.dtype == torch.bfloat16 else actual
         try:
-            error = eager.check(f"output {index}", *map(_real_parts, (actual, own, exact)), factor=ERROR_FACTOR)
+            error = eager.check(f"output {index}", *map(_real_parts, (actual, own, exact)), factor=factor)
             worst = max(worst, error)
         except AssertionError as error:
             wrong.append(str(error))

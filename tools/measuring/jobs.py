@@ -13,7 +13,8 @@ from .entry import measured
 
 def mode(options):
     """What, besides its name, makes an entry's program."""
-    return f"{'tiny' if options.tiny else 'full'} {'dynamic' if options.dynamic else 'static'} {options.form}"
+    return f"{'tiny' if options.tiny else 'full'} {'dynamic' if options.dynamic else 'static'} {options.form}" + (
+        f" {options.dtype}" if options.dtype else "")
 
 
 def _run(name, options, folder, result_path):

@@ -12,6 +12,7 @@ import zoo
 from tenon.exporting import flatten_tensors
 
 from . import double, sizes
+from .half import in_half
 
 FORMS = ("raw", "decomposed", "core")
 # An output that changes by less than this part of its size, whatever the inputs are, says nothing about the compiler.
@@ -44,7 +45,7 @@ def load_or_make(name, options, folder):
         # Written by this file: the pickle is our own.
         calls, constant = torch.load(kept, weights_only=False)
         return Program(path, [Call(*call) for call in calls], constant)
-    example = zoo.build(name, options.tiny)
+    example = in_half(zoo.build(name, options.tiny), options.dtype)
     shapes = example.dynamic_shapes if options.dynamic else None
     if options.dynamic and not shapes:
         raise ExportError("the entry has no dynamic dimensions")
