@@ -42,7 +42,7 @@ namespace {
 
 /// How a product multiplies.
 enum class Compute {
-  AsWritten, ///< not in f32: none of this pass's business
+  AsWritten, ///< not in f32, which is none of this pass's business, or of a constant beyond the low type's range
   Expanded,  ///< in f32, the weight stored low
   Low,       ///< low operands, f32 sums
 };
@@ -71,6 +71,7 @@ private:
   Type low;
   bool computesLow;
   SmallVector<Operation *> ops;          // of @main, definitions before uses
+  DenseSet<Value> beyondRange;           // loads of constants that the low type cannot hold
   DenseSet<Value> wanted;                // roots that a low product multiplies
   DenseSet<Value> stored;                // those of them that their producers store low
   DenseSet<Operation *> carriers;        // pools and concats between low values
@@ -103,7 +104,9 @@ static bool isOneRow(Operation *product) {
 }
 
 Compute PrecisionLowering::computeOf(Operation *product) const {
-  auto isWideOrLow = [&](Value value) { return isF32(value) || getElementTypeOrSelf(value.getType()) == low; };
+  auto isWideOrLow = [&](Value value) {
+    return (isF32(value) && !beyondRange.contains(rootOf(value))) || getElementTypeOrSelf(value.getType()) == low;
+  };
   if (!isWideOrLow(inputOf(product)->get()) || !isWideOrLow(weightOf(product)->get()) ||
       !isWideOrLow(product->getResult(0)))
     return Compute::AsWritten;
@@ -181,6 +184,9 @@ void PrecisionLowering::narrow(GlobalOp global, ArrayRef<LoadGlobalOp> loads) {
 void PrecisionLowering::narrowConstants() {
   llvm::MapVector<Operation *, SmallVector<LoadGlobalOp>> loads;
   module.walk([&](LoadGlobalOp load) { loads[symbols.lookup(load.getGlobal())].push_back(load); });
+  for (auto &[op, loadsOfOne] : loads) // first, since it decides how products compute, and they what others may be
+    if (cast<GlobalOp>(op).getKind() == GlobalKind::Weight && !refusalOfRange(cast<GlobalOp>(op)).empty())
+      beyondRange.insert_range(llvm::map_range(loadsOfOne, [](LoadGlobalOp load) { return load.getResult(); }));
   for (auto &[op, loadsOfOne] : loads) {
     auto global = cast<GlobalOp>(op);
     auto type = cast<RankedTensorType>(global.getType());
@@ -260,7 +266,7 @@ void PrecisionLowering::explainProducts() const {
     bool hasLowWeight = getElementTypeOrSelf(weightOf(op)->get().getType()) == low;
     switch (computeOf(op)) {
     case Compute::AsWritten:
-      explain(op, "lower-precision", "left as it is; its operands are not f32");
+      explain(op, "lower-precision", "left as it is; an operand is not f32, or beyond the range of " + name);
       break;
     case Compute::Low:
       explain(op, "lower-precision", "multiplies " + name + ", sums in f32");
