@@ -153,6 +153,8 @@ std::string PrecisionLowering::refusalOfRange(GlobalOp global) const {
 std::string PrecisionLowering::refusal(GlobalOp global, ArrayRef<LoadGlobalOp> loads) const {
   bool isHoisted = global.getKind() == GlobalKind::Hoisted;
   std::string reason = isHoisted ? std::string() : refusalOfRange(global);
+  if (!reason.empty())
+    return reason;
   for (LoadGlobalOp load : loads) {
     bool inInit = load->getParentOfType<func::FuncOp>().getSymName() == initFunctionName;
     forEachRead(load.getResult(), [&](OpOperand &use) {

@@ -18,7 +18,7 @@
 // CHECK: %[[M:.*]] = tenon.matmul ins(%[[X]], %{{.*}} : tensor<4x8xbf16>, tensor<8x8xbf16>) bias(%{{.*}} : tensor<8xf32>) outs(%{{.*}} : tensor<4x8xf32>)
 // CHECK: return %[[M]]
 // F16: tenon.global @w : tensor<8x8xf16> weight
-// F16: %[[X:.*]] = linalg.generic {{.*}} -> tensor<4x8xf32>
+// F16: %[[X:.*]] = linalg.generic {{.*}} ins(%arg0 : tensor<4x8xf32>) outs(%{{.*}} : tensor<4x8xf32>)
 // F16: tenon.matmul ins(%[[X]], %{{.*}} : tensor<4x8xf32>, tensor<8x8xf16>) bias(%{{.*}} : tensor<8xf32>) outs(%{{.*}} : tensor<4x8xf32>)
 // WHY: lower-precision: computed in f32 from a weight stored in f16
 tenon.global @w : tensor<8x8xf32> weight {is_parameter, magnitude = 2.0 : f64, record = "r"}
