@@ -11,8 +11,8 @@
 //   %t = tenon.permute %r [1, 0]                           %t = memref.reinterpret_cast %b … strides [1, 3]
 //   return %t : tensor<3x2xf32>                            memref.copy %t, %result
 //
-// Upstream's one-shot bufferisation is not used: at this level @main is straight-line code whose every op either views
-// memory, writes fresh memory, or is a check. What matters is layout (tenon.layout), views as strides, and writing results
+// Upstream's one-shot bufferisation is not used: at this level every op views memory, writes fresh memory, is a check, or is
+// control flow that carries values. What matters is layout (tenon.layout), views as strides, and writing results
 // where they are wanted (outputs, globals, slices of a concatenation), and that is the whole of this pass.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//

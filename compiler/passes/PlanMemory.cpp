@@ -100,12 +100,15 @@ static int64_t placeStatic(MutableArrayRef<Lifetime *> lifetimes) {
   return total;
 }
 
-// Moves what computes `value` to before `position`, which must be at the block's start; false where it cannot be.
+// Moves what computes `value`, out of regions too, to before `position`, which must be at the function's start; false where it
+// cannot be.
 static bool hoistComputation(Value value, Operation *position) {
   Operation *op = value.getDefiningOp();
-  if (!op || op->isBeforeInBlock(position))
+  if (!op)
+    return value.getParentBlock() == position->getBlock();
+  if (op->getBlock() == position->getBlock() && op->isBeforeInBlock(position))
     return true;
-  if (op->getBlock() != position->getBlock() || !isPure(op))
+  if (!isPure(op))
     return false;
   for (Value operand : op->getOperands())
     if (!hoistComputation(operand, position))

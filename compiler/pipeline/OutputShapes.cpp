@@ -91,6 +91,18 @@ Value SizeBuilder::sizeOfResult(Operation *op, Value tensor, int64_t dim) {
       .Case([&](DestinationStyleOpInterface op) {
         return size(op.getTiedOpOperand(cast<OpResult>(tensor))->get(), dim);
       })
+      .Case([&](scf::IfOp op) {
+        unsigned index = cast<OpResult>(tensor).getResultNumber();
+        Value chosen = size(op.thenYield().getOperand(index), dim);
+        return chosen ? chosen : size(op.elseYield().getOperand(index), dim);
+      })
+      .Case([&](arith::SelectOp op) { return size(op.getTrueValue(), dim); }) // a branch that chooses only
+      .Case([&](scf::WhileOp op) {
+        Value last = op.getConditionOp().getArgs()[cast<OpResult>(tensor).getResultNumber()];
+        auto argument = dyn_cast<BlockArgument>(last);
+        bool isCarried = argument && argument.getOwner() == op.getBeforeBody();
+        return size(isCarried ? op.getInits()[argument.getArgNumber()] : last, dim); // loops keep sizes
+      })
       .Case([&](scf::ForOp op) { return size(op.getInits()[cast<OpResult>(tensor).getResultNumber()], dim); })
       .Default([](Operation *) { return Value(); });
 }

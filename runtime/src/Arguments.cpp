@@ -70,6 +70,10 @@ bool computeExtent(const DLTensor &tensor, Extent &extent) {
 
 } // namespace
 
+std::span<const int32_t> mutatedInputs() {
+  return {model.info.mutated_inputs, static_cast<size_t>(model.info.num_mutated_inputs)};
+}
+
 std::string describe(const Argument &argument) {
   return std::string(argument.list) + " " + std::to_string(argument.index) + " '" + argument.info.name + "'";
 }

@@ -43,6 +43,9 @@ bool isAligned(const DLTensor &tensor);
 ByteRange bytesOf(const DLTensor &tensor);
 int64_t numElements(const DLTensor &tensor);
 
+/// Positions of the inputs that the model writes to.
+std::span<const int32_t> mutatedInputs();
+
 /// "input 1 'attention_mask'".
 std::string describe(const Argument &argument);
 

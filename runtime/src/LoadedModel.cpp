@@ -121,6 +121,18 @@ static void checkInputs(std::span<const DLTensor> inputs, bool needData) {
     checkTensor(inputArgument(i), inputs[i], needData || model.info.inputs[i].ndim == 0);
 }
 
+// Elements that are written must each have memory of their own.
+static void checkMutatedInputs(std::span<const DLTensor> inputs) {
+  for (int32_t i : mutatedInputs()) {
+    const DLTensor &input = inputs[static_cast<size_t>(i)];
+    for (int32_t dim = 0; dim < input.ndim && input.strides; ++dim)
+      if (input.strides[dim] == 0 && input.shape[dim] > 1)
+        throw Error(TENON_INVALID_ARGUMENT, describe(inputArgument(static_cast<size_t>(i))) +
+                                                " has stride 0 in dimension " + std::to_string(dim) +
+                                                ", but the model writes to it; give a copy of it");
+  }
+}
+
 // Everything about outputs but the sizes that depend on inputs.
 static void checkOutputMemory(std::span<const DLTensor> outputs) {
   checkCount("output", outputs.size(), model.info.num_outputs);
@@ -158,6 +170,7 @@ void LoadedModel::checkDynamicSizes(RunContext &context, std::span<const DLTenso
 void LoadedModel::run(std::span<const DLTensor> inputs, std::span<const DLTensor> outputs) {
   checkVectorLength(model.info.features);
   checkInputs(inputs, true);
+  checkMutatedInputs(inputs);
   checkOutputMemory(outputs);
 
   Lease context(*this);
@@ -172,6 +185,7 @@ void LoadedModel::run(std::span<const DLTensor> inputs, std::span<const DLTensor
   if (hasState)
     lock = std::unique_lock(stateMutex);
   model.run(*context);
+  context->writeBack(inputs);
   arenaBytes = context->arenaBytes;
 }
 

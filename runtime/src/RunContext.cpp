@@ -59,43 +59,69 @@ void RunContext::bindInPlace(std::span<const DLTensor> tensors) {
   }
 }
 
-static bool mustBeCopied(const DLTensor &input, std::span<const ByteRange> outputRanges) {
+// An input that another tensor's writes would change is copied. A mutated input's own range is among `written`.
+static bool mustBeCopied(const DLTensor &input, std::span<const ByteRange> written, bool isMutated) {
   if (!isRowMajor(input) || !isAligned(input))
     return true;
   ByteRange range = bytesOf(input);
-  return std::any_of(outputRanges.begin(), outputRanges.end(),
-                     [&](const ByteRange &output) { return range.overlaps(output); });
+  auto overlaps = [&](const ByteRange &other) { return range.overlaps(other); };
+  return std::count_if(written.begin(), written.end(), overlaps) > (isMutated && range.begin < range.end ? 1 : 0);
+}
+
+static void rowMajorStrides(const DLTensor &tensor, int64_t *strides) {
+  int64_t stride = 1;
+  for (int32_t dim = tensor.ndim - 1; dim >= 0; stride *= tensor.shape[dim--])
+    strides[dim] = stride;
 }
 
 static void copyRowMajor(RunContext &context, const DLTensor &tensor, void *destination) {
-  int64_t rowMajor[maxRank], stride = 1;
-  for (int32_t dim = tensor.ndim - 1; dim >= 0; stride *= tensor.shape[dim--])
-    rowMajor[dim] = stride;
+  int64_t rowMajor[maxRank];
+  rowMajorStrides(tensor, rowMajor);
   copyStrided(context, sizeInBytes(tensor.dtype), tensor.ndim, tensor.shape, dataOf(tensor),
               tensor.strides ? tensor.strides : rowMajor, destination, rowMajor);
+}
+
+void RunContext::writeBack(std::span<const DLTensor> tensors) {
+  for (int32_t i : mutatedInputs()) {
+    const DLTensor &tensor = tensors[static_cast<size_t>(i)];
+    const void *written = inputs[static_cast<size_t>(i)].data;
+    if (written == dataOf(tensor))
+      continue;
+    int64_t rowMajor[maxRank];
+    rowMajorStrides(tensor, rowMajor);
+    copyStrided(*this, sizeInBytes(tensor.dtype), tensor.ndim, tensor.shape, written, rowMajor, dataOf(tensor),
+                tensor.strides ? tensor.strides : rowMajor);
+  }
 }
 
 void RunContext::bind(std::span<const DLTensor> tensors, std::span<const DLTensor> outputTensors) {
   bindInPlace(tensors);
   outputs.clear();
-  outputRanges.clear();
+  writtenRanges.clear();
   for (const DLTensor &tensor : outputTensors) {
     outputs.push_back(dataOf(tensor));
-    outputRanges.push_back(bytesOf(tensor));
+    writtenRanges.push_back(bytesOf(tensor));
   }
+  for (int32_t i : mutatedInputs())
+    writtenRanges.push_back(bytesOf(tensors[static_cast<size_t>(i)]));
+  auto isCopied = [&](size_t i) {
+    std::span<const int32_t> mutated = mutatedInputs();
+    bool isMutated = std::find(mutated.begin(), mutated.end(), static_cast<int32_t>(i)) != mutated.end();
+    return mustBeCopied(tensors[i], writtenRanges, isMutated);
+  };
 
   constexpr size_t alignment = 64;
   auto copiedBytes = [](const DLTensor &tensor) {
     return (static_cast<size_t>(numElements(tensor) * sizeInBytes(tensor.dtype)) + alignment - 1) / alignment * alignment;
   };
   size_t total = 0;
-  for (const DLTensor &tensor : tensors)
-    total += mustBeCopied(tensor, outputRanges) ? copiedBytes(tensor) : 0;
+  for (size_t i = 0; i < tensors.size(); ++i)
+    total += isCopied(i) ? copiedBytes(tensors[i]) : 0;
   if (total == 0)
     return;
   char *copy = inputCopies.atLeast(total);
   for (size_t i = 0; i < tensors.size(); ++i) {
-    if (!mustBeCopied(tensors[i], outputRanges))
+    if (!isCopied(i))
       continue;
     copyRowMajor(*this, tensors[i], copy);
     inputs[i].data = copy;

@@ -96,6 +96,8 @@ private:
 
   // Takes sizes and data of checked tensors; copies inputs that are not row-major or share memory with an output.
   void bind(std::span<const DLTensor> inputs, std::span<const DLTensor> outputs);
+  // Copies what the run wrote to copies of inputs to the caller's tensors.
+  void writeBack(std::span<const DLTensor> inputs);
   // The same for an input that is read where it lies, or not at all.
   void bindInPlace(std::span<const DLTensor> inputs);
   // Sizes of a static signature, no data.
@@ -110,7 +112,7 @@ private:
   bool preparing_ = false;
   std::vector<Input> inputs;
   std::vector<void *> outputs;
-  std::vector<ByteRange> outputRanges;
+  std::vector<ByteRange> writtenRanges; // of outputs and mutated inputs
   std::vector<int64_t> outputSizes; // of the model's own computation, where sizes are dynamic
   std::vector<int64_t *> outputShapes;
   Memory arena_, scratch_, inputCopies;

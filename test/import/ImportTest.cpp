@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/Support/raw_ostream.h"
@@ -175,10 +176,15 @@ TEST_CASE("everything unsupported is reported at once, with its Python line and 
   CHECK(p.unsupported[1].target == "aten.linalg_det.default");
 }
 
-TEST_CASE("a program that writes its input is refused with advice") {
+TEST_CASE("a program that writes its input stores its value at the end") {
   Imported p("import_writes_input");
-  CHECK_FALSE(p.module);
-  REQUIRE(p.unsupported.size() == 1);
-  CHECK(p.unsupported[0].target == "input 'x'");
-  CHECK(p.unsupported[0].reason == "the model writes to its input; copy it in forward() first");
+  REQUIRE(p.module);
+  CHECK(p.only<tenon::StoreInputOp>().getIndex() == 0);
+  CHECK(p.only<mlir::func::FuncOp>().getArgAttr(0, "tenon.mutated"));
+}
+
+TEST_CASE("while_loop becomes a loop on tensors") {
+  Imported loop("while_loop");
+  REQUIRE(loop.module);
+  CHECK(loop.count<mlir::scf::WhileOp>() == 1);
 }

@@ -28,6 +28,7 @@ static TensorDescription describeTensor(DictionaryAttr entry) {
   TensorDescription tensor;
   tensor.name = stringOf(entry, "name");
   tensor.dtype = stringOf(entry, "dtype");
+  tensor.isMutated = entry.contains("mutated");
   if (auto dims = llvm::dyn_cast_or_null<ArrayAttr>(entry.get("dims")))
     for (Attribute dim : dims) {
       tensor.dims.push_back(cast<StringAttr>(dim).getValue().str());

@@ -121,6 +121,20 @@ static std::string symbolTable(const std::vector<SymbolDescription> &symbols, Fi
   return rows.empty() ? "" : "static constexpr tenon_symbol_info symbols[] = {\n" + rows + "};\n";
 }
 
+// The positions of the inputs that the model writes to.
+static std::vector<std::string> mutatedInputs(const ModelDescription &description) {
+  std::vector<std::string> positions;
+  for (auto [i, input] : llvm::enumerate(description.inputs))
+    if (input.isMutated)
+      positions.push_back(std::to_string(i));
+  return positions;
+}
+
+static std::string mutatedInputTable(const ModelDescription &description) {
+  std::vector<std::string> positions = mutatedInputs(description);
+  return positions.empty() ? "" : layOut("static constexpr int32_t mutated_inputs[] = " + braced(positions) + ";", 0);
+}
+
 //===--- the model's table -------------------------------------------------------------------------------------------===//
 
 static bool hasDynamicSize(const std::vector<TensorDescription> &tensors) {
@@ -160,7 +174,9 @@ static std::string modelFields(const ModelDescription &description, const Weight
                                  {"weights_bytes", integerLiteral(counts.weightsBytes)},
                                  {"state_bytes", integerLiteral(counts.stateBytes)},
                                  {"num_kernels", std::to_string(counts.numKernels)},
-                                 {"num_library_calls", std::to_string(counts.numLibraryCalls)}},
+                                 {"num_library_calls", std::to_string(counts.numLibraryCalls)},
+                                 {"num_mutated_inputs", std::to_string(mutatedInputs(description).size())},
+                                 {"mutated_inputs", table("mutated_inputs", mutatedInputs(description).size())}},
                                 13);
   std::string rest =
       fieldLines({{"globals", table("globals", file.globals.size())},
@@ -300,7 +316,7 @@ FailureOr<WrapperSource> emitWrapper(ModuleOp module, const ModelDescription &de
   FileContext file{SymbolTable(module), {}, {}, {}, {}, "", 0};
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     file.names.reserve(function.getSymName());
-  for (llvm::StringRef name : {"text", "globals", "inputs", "outputs", "symbols", "self_description", "output_shapes",
+  for (llvm::StringRef name : {"text", "globals", "inputs", "outputs", "symbols", "mutated_inputs", "self_description", "output_shapes",
                                "load", "guard", "divide", "remainder", "floor_divide", "ceil_divide",
                                "sizes_of_outputs"})
     file.names.reserve(name);
@@ -327,7 +343,8 @@ FailureOr<WrapperSource> emitWrapper(ModuleOp module, const ModelDescription &de
   parts["kernels"] = kernelDeclarations(file);
   parts["specs"] = file.specs.empty() ? "// none" : file.specs;
   parts["signature"] = tensorTable("input", description.inputs, file) +
-                       tensorTable("output", description.outputs, file) + symbolTable(description.symbols, file);
+                       tensorTable("output", description.outputs, file) + symbolTable(description.symbols, file) +
+                       mutatedInputTable(description);
   parts["model"] = modelFields(description, weights, counts, hasInit, file);
   parts["self_description"] = stringLiteralLines(selfDescription(description, counts), 4);
   parts["text"] = textTable(file);

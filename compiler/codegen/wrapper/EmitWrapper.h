@@ -27,6 +27,7 @@ struct TensorDescription {
   std::string dtype;          ///< as PyTorch spells it: "float32", "bool"
   std::vector<int64_t> sizes; ///< mlir::ShapedType::kDynamic where a dimension varies
   std::vector<std::string> dims; ///< per dimension: "224", "s77", "2*s77 + 1"
+  bool isMutated = false;        ///< an input that the model writes to
 };
 
 /// A symbolic dimension and its inclusive range; INT64_MAX: unbounded.

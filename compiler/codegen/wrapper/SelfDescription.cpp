@@ -28,6 +28,8 @@ static void writeTensors(json::OStream &json, StringRef key, const std::vector<T
             else
               json.value(json::fixUTF8(dim));
         });
+        if (tensor.isMutated)
+          json.attribute("mutated", true);
       });
   });
 }

@@ -131,7 +131,7 @@ Tensor Call::read(StringRef name) {
   auto alias = scope.tensors.find(name);
   if (alias == scope.tensors.end())
     return unsupported(("argument '" + name + "' is no tensor of the graph").str());
-  return alias->second->read(e);
+  return autocast(alias->second->read(e));
 }
 
 // A number in the place of a tensor is a 0-d tensor of its Python kind's dtype.

@@ -18,6 +18,8 @@ namespace tenon::aten {
 struct Scope {
   const frontend::Graph &graph;
   llvm::StringMap<AliasRef> tensors;
+  /// The dtype that products take their operands in (torch.autocast on the CPU); none outside of such a region.
+  std::optional<ScalarType> autocast = std::nullopt;
 };
 
 /// One result of a row: a fresh tensor, or a view of the node's first tensor argument.
@@ -84,6 +86,8 @@ private:
   /// The argument as given, or the schema's default, or None.
   const frontend::Argument &argument(llvm::StringRef name);
   Tensor read(llvm::StringRef tensorName);
+  Tensor autocast(Tensor tensor);
+  std::optional<ScalarType> autocastDtype();
 
   llvm::SmallVector<const frontend::TensorMeta *, 1> results;
   std::string firstProblem;

@@ -31,8 +31,7 @@ void Importer::reportUnsupported(const std::string &target, const std::string &r
   unsupported.push_back({target, reason, node ? innermostUserFrame(node->stackTrace).text() : "", 1});
 }
 
-// The target as users know it: without "torch.ops.".
-static std::string displayName(StringRef target) {
+std::string tenon::aten::displayName(StringRef target) {
   target.consume_front("torch.ops.");
   return target.str();
 }
@@ -43,14 +42,14 @@ static bool isSymbolic(const Argument &output) {
 
 // True where the node computes sizes only: the value tables hold an expression for every such result.
 static bool isSizeArithmetic(const Node &node) {
-  return !node.outputs.empty() && llvm::all_of(node.outputs, isSymbolic);
+  return !StringRef(node.target).starts_with("torch.ops.higher_order.") && !node.outputs.empty() && llvm::all_of(node.outputs, isSymbolic);
 }
 
 // Results nobody reads and no effect: nothing to import.
 static bool isDead(const Node &node, const std::set<std::string> &used) {
   StringRef op = StringRef(node.target).rsplit('.').first;
-  if (node.outputs.empty() || op.ends_with("_"))
-    return false;
+  if (node.outputs.empty() || op.ends_with("_") || StringRef(node.target).starts_with("torch.ops.higher_order."))
+    return false; // what a region writes to is found when it is imported
   return llvm::all_of(node.outputs, [&](const Argument &output) {
     if (auto *ref = output.getIf<TensorRef>())
       return used.count(ref->name) == 0;
@@ -64,8 +63,8 @@ void Importer::importNode(const Node &node, Scope &scope) {
   StringRef target = node.target;
   if (importBookkeeping(node, scope))
     return;
-  if (target == "torch.ops.higher_order.wrap_with_set_grad_enabled")
-    return inlineRegion(node, scope, 1);
+  if (importHigherOrder(node, scope))
+    return;
   StringRef custom = target;
   bool hasRow = custom.consume_front("torch.ops.") && OpTable::get().find(custom.rsplit('.').first, "");
   if (target.starts_with("torch.ops.aten.") || hasRow)
@@ -81,8 +80,8 @@ void Importer::importNode(const Node &node, Scope &scope) {
 bool Importer::importBookkeeping(const Node &node, Scope &scope) {
   StringRef target = node.target;
   static const StringRef dropped[] = {
-      "torch.ops.aten._assert_tensor_metadata.default",        "torch.ops.aten.sym_constrain_range.default",
-      "torch.ops.aten.sym_constrain_range_for_size.default",   "torch._C._set_grad_enabled",
+      "torch.ops.aten._assert_tensor_metadata.default",
+      "torch._C._set_grad_enabled",
       "torch._functorch.predispatch.lazy_load_decompositions",
   };
   if (llvm::is_contained(dropped, target))
@@ -91,6 +90,11 @@ bool Importer::importBookkeeping(const Node &node, Scope &scope) {
     Call call(emitterAt(nodeLocation(node)), node, scope, symbols);
     Value condition = call.scalar("self").materialize(builder, call.e.loc, ScalarType::Bool);
     guard(call.e, condition, call.string("assert_msg"), {});
+    return true;
+  }
+  if (target == "torch.ops.aten.sym_constrain_range.default" ||
+      target == "torch.ops.aten.sym_constrain_range_for_size.default") {
+    constrainRange(node, scope);
     return true;
   }
   if (target == "torch.ops.aten.item.default" || target == "torch.ops.aten._local_scalar_dense.default") {
@@ -131,47 +135,24 @@ void Importer::importItem(const Node &node, Scope &scope) {
   Value wide = castScalar(e.b, e.loc, element, self.dtype, ScalarType::Int64);
   Value index = arith::IndexCastOp::create(e.b, e.loc, e.b.getIndexType(), wide);
   symbols.define(symbol, {ScalarType::Int64, 0, 0, index}, /*atEntry=*/false);
+  if (auto range = program.symbolRanges.find(symbol); range != program.symbolRanges.end())
+    guardRange(e, index, range->second, "the value of '" + node.name + "' is {0}");
 }
 
-//===--- higher-order ops
-//--------------------------------------------------------------------------------------------===//
-
-// A region without an effect on values: its nodes become nodes of the caller. Operands before the graph are settings.
-void Importer::inlineRegion(const Node &node, Scope &scope, size_t graphOperand) {
-  Emitter e = emitterAt(nodeLocation(node));
-  auto *region = node.inputs.size() > graphOperand ? node.inputs[graphOperand].arg.getIf<GraphArg>() : nullptr;
-  if (!region || node.inputs.size() - graphOperand - 1 != region->graph->inputs.size()) {
-    reportUnsupported(displayName(node.target), "operands that differ from its graph's", &node);
-    return bindStandIns(node, scope, e);
-  }
-  Scope inner{*region->graph, {}};
-  for (auto [i, input] : llvm::enumerate(region->graph->inputs)) {
-    auto *to = input.getIf<TensorRef>();
-    auto *from = node.inputs[graphOperand + 1 + i].arg.getIf<TensorRef>();
-    if (to && from)
-      if (auto alias = scope.tensors.find(from->name); alias != scope.tensors.end())
-        inner.tensors[to->name] = alias->second;
-  }
-  importGraph(inner);
-  SmallVector<std::string> names;
-  for (const Argument &output : node.outputs) {
-    if (auto *ref = output.getIf<TensorRef>())
-      names.push_back(ref->name);
-    if (auto *refs = output.getIf<std::vector<TensorRef>>())
-      for (const TensorRef &ref : *refs)
-        names.push_back(ref.name);
-  }
-  SmallVector<std::string> sources;
-  for (const Argument &output : region->graph->outputs) {
-    if (auto *ref = output.getIf<TensorRef>())
-      sources.push_back(ref->name);
-    if (auto *refs = output.getIf<std::vector<TensorRef>>())
-      for (const TensorRef &ref : *refs)
-        sources.push_back(ref.name);
-  }
-  for (auto [name, source] : llvm::zip(names, sources))
-    if (auto alias = inner.tensors.find(source); alias != inner.tensors.end())
-      scope.tensors[name] = alias->second;
+// (size, min, max); a size is not negative.
+void Importer::constrainRange(const Node &node, Scope &scope) {
+  Call call(emitterAt(nodeLocation(node)), node, scope, symbols);
+  Scalar size = call.scalar("size");
+  frontend::Range range;
+  if (call.has("min"))
+    range.min = call.integer("min");
+  if (call.has("max"))
+    range.max = call.integer("max");
+  if (StringRef(node.target).contains("for_size"))
+    range.min = std::max<int64_t>(range.min.value_or(0), 0);
+  if (!call.problem().empty())
+    return reportUnsupported(displayName(node.target), call.problem(), &node);
+  guardRange(call.e, call.e.index(call.size("size")), range, "a size that the model computes is {0}");
 }
 
 //===--- ATen

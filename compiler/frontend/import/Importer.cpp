@@ -209,6 +209,31 @@ static bool sameStrides(ArrayRef<int64_t> shape, ArrayRef<int64_t> a, ArrayRef<i
   return true;
 }
 
+static bool isSameMemory(const Payload &a, const Payload &b) {
+  return a.record == b.record && !a.bytes.empty() && a.meta.dtype == b.meta.dtype &&
+         a.meta.storageOffset.staticValue() == b.meta.storageOffset.staticValue() &&
+         staticValues(a.meta.sizes) == staticValues(b.meta.sizes) &&
+         staticValues(a.meta.strides) == staticValues(b.meta.strides);
+}
+
+// The bytes of its record, from the first to behind the last, that a payload uses.
+static std::pair<int64_t, int64_t> byteRange(const Payload &payload) {
+  int64_t first = payload.meta.storageOffset.staticValue(), last = first;
+  for (auto [size, stride] : llvm::zip(payload.meta.sizes, payload.meta.strides)) {
+    if (size.staticValue() == 0)
+      return {0, 0};
+    last += (size.staticValue() - 1) * stride.staticValue();
+  }
+  int64_t bytes = elementSizeInBytes(payload.meta.dtype);
+  return {first * bytes, (last + 1) * bytes};
+}
+
+static bool overlap(const Payload &a, const Payload &b) {
+  auto [aFirst, aEnd] = byteRange(a);
+  auto [bFirst, bEnd] = byteRange(b);
+  return a.record == b.record && !a.bytes.empty() && aFirst < bEnd && bFirst < aEnd;
+}
+
 AliasRef Importer::loadConstant(const InputSpec &spec) {
   auto payload = program.payloads.find(spec.targetName);
   if (payload == program.payloads.end()) {
@@ -226,6 +251,12 @@ AliasRef Importer::loadConstant(const InputSpec &spec) {
   auto type = RankedTensorType::get(shape, element);
   Location loc = nameLocation(spec.targetName);
   auto [name, isNew] = globalNames.try_emplace(spec.targetName);
+  // Two names of the same elements are one global and one alias: what is written under one is read under the other.
+  for (const auto &[other, alias] : constantAliases)
+    if (isNew && isSameMemory(payload->second, program.payloads.at(other))) {
+      name->second = globalNames.at(other);
+      return alias;
+    }
   if (isNew) {
     name->second = symbolName(spec.targetName, usedSymbols);
     OpBuilder::InsertionGuard guard(builder);
@@ -244,7 +275,8 @@ AliasRef Importer::loadConstant(const InputSpec &spec) {
                      /*record_type=*/TypeAttr(), /*magnitude=*/FloatAttr());
   }
   Value value = LoadGlobalOp::create(builder, loc, type, FlatSymbolRefAttr::get(&context, name->second));
-  return std::make_shared<Alias>(Tensor{value, meta.dtype, emitterAt(loc).sizes(shape)});
+  return constantAliases[spec.targetName] =
+             std::make_shared<Alias>(Tensor{value, meta.dtype, emitterAt(loc).sizes(shape)});
 }
 
 void Importer::bindConstants() {
@@ -271,22 +303,41 @@ void Importer::storeGlobal(StringRef name, const Tensor &value) {
   auto symbol = globalNames.find(name.str());
   if (symbol == globalNames.end())
     return reportUnsupported(("mutation of '" + name + "'").str(), "it is not read by the program", nullptr);
+  for (const auto &[other, otherSymbol] : globalNames)
+    if (otherSymbol != symbol->second && overlap(program.payloads.at(name.str()), program.payloads.at(other)))
+      return reportUnsupported(("mutation of '" + name + "'").str(),
+                               "it shares memory with '" + other + "'; keep one of them and make the other in forward()",
+                               nullptr);
   auto global = cast<GlobalOp>(SymbolTable::lookupSymbolIn(*module, symbol->second));
   global.setKind(GlobalKind::State);
   StoreGlobalOp::create(builder, nameLocation(name), value.value, symbol->second);
 }
 
+// The caller's tensor gets its value after the run.
+void Importer::storeInput(const std::string &name, const Tensor &value) {
+  auto number = argumentNumbers.find(name);
+  if (number == argumentNumbers.end())
+    return reportUnsupported("mutation of '" + name + "'", "it is no input of the program", nullptr);
+  Type type = main.getArgumentTypes()[number->second];
+  Value stored = value.value;
+  if (stored.getType() != type)
+    stored = tensor::CastOp::create(builder, nameLocation(name), type, stored);
+  main.setArgAttr(number->second, mutatedAttrName, builder.getUnitAttr());
+  StoreInputOp::create(builder, nameLocation(name), stored, number->second);
+}
+
 // In the TRAINING dialect a mutation is only visible as an in-place op on a placeholder's memory.
 void Importer::storeMutations() {
+  std::set<const Alias *> stored;
   for (auto [i, spec] : llvm::enumerate(program.inputSpecs)) {
     auto *ref = program.graph.inputs[i].getIf<TensorRef>();
     auto alias = ref ? mainScope.tensors.find(ref->name) : mainScope.tensors.end();
-    if (alias == mainScope.tensors.end() || !alias->second->isMutated())
+    if (alias == mainScope.tensors.end() || !alias->second->isMutated() ||
+        !stored.insert(alias->second.get()).second)
       continue;
     Emitter e = emitterAt(nameLocation(ref->name));
     if (spec.kind == InputSpec::Kind::UserInput)
-      reportUnsupported("input '" + ref->name + "'", "the model writes to its input; copy it in forward() first",
-                        nullptr);
+      storeInput(ref->name, alias->second->read(e));
     else
       storeGlobal(spec.targetName, alias->second->read(e));
   }
@@ -330,8 +381,7 @@ LogicalResult Importer::createReturn() {
       storeGlobal(spec.targetName, value);
       continue;
     case OutputSpec::Kind::UserInputMutation:
-      reportUnsupported("input '" + spec.targetName + "'", "the model writes to its input; copy it in forward() first",
-                        nullptr);
+      storeInput(spec.targetName, value);
       continue;
     case OutputSpec::Kind::Token:
     case OutputSpec::Kind::Other:

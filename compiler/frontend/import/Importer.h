@@ -27,6 +27,18 @@ struct PythonFrame {
 /// The innermost frame of `stackTrace` outside PyTorch itself.
 PythonFrame innermostUserFrame(llvm::StringRef stackTrace);
 
+/// Marks the arguments of @main that the model writes to (tenon.store_input).
+inline constexpr llvm::StringLiteral mutatedAttrName = "tenon.mutated";
+
+/// The target of a node as users know it: without "torch.ops.".
+std::string displayName(llvm::StringRef target);
+
+/// What crosses the border of a higher-order op's region: a tensor, or a number (an index value).
+struct RegionValue {
+  Tensor tensor;
+  mlir::Value number;
+};
+
 class Importer {
 public:
   Importer(mlir::MLIRContext &context, const frontend::ExportedProgram &program,
@@ -41,6 +53,7 @@ private:
   mlir::LogicalResult createReturn();
   void storeMutations();
   void storeGlobal(llvm::StringRef name, const Tensor &value);
+  void storeInput(const std::string &name, const Tensor &value);
   mlir::Location nodeLocation(const frontend::Node &node);
   mlir::Location nameLocation(llvm::StringRef name);
   Emitter emitterAt(mlir::Location loc) { return Emitter(builder, loc); }
@@ -51,14 +64,16 @@ private:
   void guardInputSizes();
   void guardRanges();
   void guardCode();
+  /// `subject` says what `value` ({0}) is.
+  void guardRange(Emitter &e, mlir::Value value, const frontend::Range &range, const std::string &subject);
   void guard(Emitter &e, mlir::Value condition, const std::string &message, llvm::ArrayRef<mlir::Value> values);
 
   // Nodes (ImportNodes.cpp).
   void importGraph(Scope &scope);
   void importNode(const frontend::Node &node, Scope &scope);
   bool importBookkeeping(const frontend::Node &node, Scope &scope);
+  void constrainRange(const frontend::Node &node, Scope &scope);
   void importItem(const frontend::Node &node, Scope &scope);
-  void inlineRegion(const frontend::Node &node, Scope &scope, size_t graphOperand);
   void importAten(const frontend::Node &node, Scope &scope);
   void bindResults(Call &call, Results results);
   void bindInPlace(Call &call, Results results);
@@ -66,6 +81,31 @@ private:
   void reportUnsupported(const std::string &target, const std::string &reason, const frontend::Node *node);
   void bindStandIns(const frontend::Node &node, Scope &scope, Emitter &e);
   Tensor conform(Call &call, size_t result, Tensor tensor);
+
+  // Higher-order ops (ControlFlow.cpp). An import function returns why it cannot, or nothing.
+  using RowBody = llvm::function_ref<mlir::FailureOr<llvm::SmallVector<RegionValue>>(llvm::ArrayRef<Tensor> carried,
+                                                                                     llvm::ArrayRef<Tensor> row)>;
+  bool importHigherOrder(const frontend::Node &node, Scope &scope);
+  std::string importNoGrad(const frontend::Node &node, Scope &scope, Emitter &e);
+  std::string importAutocast(const frontend::Node &node, Scope &scope, Emitter &e);
+  std::string importWhileLoop(const frontend::Node &node, Scope &scope, Emitter &e);
+  std::string importScan(const frontend::Node &node, Scope &scope, Emitter &e);
+  std::string importMap(const frontend::Node &node, Scope &scope, Emitter &e);
+  std::string inlineRegion(const frontend::Node &node, Scope &scope, size_t graphOperand,
+                           std::optional<ScalarType> autocast);
+  std::string importRowLoop(const frontend::Node &node, Scope &scope, Emitter &e, llvm::ArrayRef<std::string> initNames,
+                            size_t rowsOperand);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> loopOverRows(Emitter &e, llvm::ArrayRef<Tensor> rows,
+                                                               llvm::ArrayRef<Tensor> carried,
+                                                               llvm::ArrayRef<Tensor> stacked, RowBody body);
+  mlir::FailureOr<llvm::SmallVector<RegionValue>> importRegion(const frontend::Graph &graph, const Scope &outer,
+                                                               llvm::ArrayRef<RegionValue> operands,
+                                                               llvm::SmallVectorImpl<unsigned> *written);
+  mlir::FailureOr<RegionValue> regionValue(const std::string &name, Scope &scope, Emitter &e);
+  mlir::FailureOr<llvm::SmallVector<RegionValue>> regionValues(llvm::ArrayRef<std::string> names, Scope &scope, Emitter &e);
+  void bindRegionValue(const frontend::Graph &graph, Scope &scope, const std::string &name, const RegionValue &value);
+  void defineNumber(const frontend::Graph &graph, const std::string &name, mlir::Value number);
+  Tensor resultTensor(Emitter &e, Scope &scope, const std::string &name);
 
   // What the artefact says about itself (Signature.cpp).
   void describeModule();
@@ -85,6 +125,7 @@ private:
   std::vector<std::string> inputNames, outputNames;
   std::vector<Tensor> inputs;                     ///< @main's arguments
   std::map<std::string, std::string> globalNames; ///< fully qualified name to symbol
+  std::map<std::string, AliasRef> constantAliases; ///< by fully qualified name
   std::set<std::string> usedSymbols;
   std::set<std::string> usedNames; ///< values some node or output of the main graph reads
 };

@@ -102,10 +102,21 @@ void Importer::guardInputSizes() {
   });
 }
 
+void Importer::guardRange(Emitter &e, Value value, const frontend::Range &range, const std::string &subject) {
+  auto check = [&](arith::CmpIPredicate predicate, int64_t bound, const char *relation) {
+    Value holds = arith::CmpIOp::create(e.b, e.loc, predicate, value, e.index(e.size(bound)));
+    guard(e, holds, subject + "; it must be at " + relation + " " + std::to_string(bound), {value});
+  };
+  if (range.min)
+    check(arith::CmpIPredicate::sge, *range.min, "least");
+  if (range.max)
+    check(arith::CmpIPredicate::sle, *range.max, "most");
+}
+
 void Importer::guardRanges() {
   OpBuilder &entry = symbols.entry();
   std::set<std::string> seen;
-  auto guardRange = [&](const std::string &symbol, const std::string &subject, Location loc) {
+  auto guardSymbol = [&](const std::string &symbol, const std::string &subject, Location loc) {
     auto range = program.symbolRanges.find(symbol);
     if (range == program.symbolRanges.end() || !seen.insert(symbol).second)
       return;
@@ -114,27 +125,20 @@ void Importer::guardRanges() {
     bare.kind = SymExpr::Kind::Symbol;
     bare.name = symbol;
     Value value = e.index(symbols.size(e, SymInt{bare, std::nullopt}));
-    auto check = [&](arith::CmpIPredicate predicate, int64_t bound, const char *relation) {
-      Value holds = arith::CmpIOp::create(entry, loc, predicate, value, e.index(e.size(bound)));
-      guard(e, holds, subject + "; it must be at " + relation + " " + std::to_string(bound), {value});
-    };
-    if (range->second.min)
-      check(arith::CmpIPredicate::sge, *range->second.min, "least");
-    if (range->second.max)
-      check(arith::CmpIPredicate::sle, *range->second.max, "most");
+    guardRange(e, value, range->second, subject);
   };
   forEachSymbolicDim(program, inputNames, [&](size_t number, size_t dim, const SymExpr &expr) {
     if (expr.kind == SymExpr::Kind::Symbol)
-      guardRange(expr.name, "input '" + inputNames[number] + "' has size {0} in dimension " + std::to_string(dim),
+      guardSymbol(expr.name, "input '" + inputNames[number] + "' has size {0} in dimension " + std::to_string(dim),
                  nameLocation(inputNames[number]));
   });
   for (const std::string &name : inputNames)
     if (auto entryOf = program.graph.symIntValues.find(name); entryOf != program.graph.symIntValues.end() &&
                                                               !entryOf->second.isStatic() &&
                                                               entryOf->second.expr().kind == SymExpr::Kind::Symbol)
-      guardRange(entryOf->second.expr().name, "input '" + name + "' is {0}", nameLocation(name));
+      guardSymbol(entryOf->second.expr().name, "input '" + name + "' is {0}", nameLocation(name));
   // Symbols that only derived dimensions show.
   for (const auto &[symbol, range] : program.symbolRanges)
     if (symbols.isDefined(symbol))
-      guardRange(symbol, "size symbol " + symbol + " is {0}", main.getLoc());
+      guardSymbol(symbol, "size symbol " + symbol + " is {0}", main.getLoc());
 }

@@ -14,23 +14,28 @@ using namespace tenon;
 using namespace tenon::aten;
 using namespace tenon::frontend;
 
-static DictionaryAttr describeTensor(Builder &b, const std::string &name, const TensorMeta *meta) {
+static DictionaryAttr describeTensor(Builder &b, const std::string &name, const TensorMeta *meta, bool isMutated) {
   SmallVector<Attribute> dims;
   if (meta)
     for (const SymInt &size : meta->sizes)
       dims.push_back(b.getStringAttr(size.isStatic() ? std::to_string(size.staticValue()) : size.expr().toString()));
-  return b.getDictionaryAttr({
+  SmallVector<NamedAttribute> fields{
       b.getNamedAttr("name", b.getStringAttr(name)),
       b.getNamedAttr("dtype", b.getStringAttr(scalarTypeName(meta ? meta->dtype : ScalarType::Int64))),
       b.getNamedAttr("dims", b.getArrayAttr(dims)),
-  });
+  };
+  if (isMutated)
+    fields.push_back(b.getNamedAttr("mutated", b.getUnitAttr()));
+  return b.getDictionaryAttr(fields);
 }
 
-static ArrayAttr describeTensors(Builder &b, const Graph &graph, ArrayRef<std::string> names) {
+static ArrayAttr describeTensors(Builder &b, const Graph &graph, ArrayRef<std::string> names,
+                                 function_ref<bool(unsigned)> isMutated) {
   SmallVector<Attribute> tensors;
-  for (const std::string &name : names) {
+  for (auto [i, name] : llvm::enumerate(names)) {
     auto meta = graph.tensorValues.find(name);
-    tensors.push_back(describeTensor(b, name, meta == graph.tensorValues.end() ? nullptr : &meta->second));
+    tensors.push_back(
+        describeTensor(b, name, meta == graph.tensorValues.end() ? nullptr : &meta->second, isMutated(i)));
   }
   return b.getArrayAttr(tensors);
 }
@@ -103,8 +108,9 @@ void Importer::describeModule() {
   auto set = [&](StringRef name, Attribute value) { module->getOperation()->setAttr(name, value); };
   set("tenon.model_name", b.getStringAttr(program.modelName));
   set("tenon.torch_version", b.getStringAttr(program.torchVersion));
-  set("tenon.inputs", describeTensors(b, program.graph, inputNames));
-  set("tenon.outputs", describeTensors(b, program.graph, outputNames));
+  set("tenon.inputs", describeTensors(b, program.graph, inputNames,
+                                      [&](unsigned i) { return main.getArgAttr(i, mutatedAttrName) != nullptr; }));
+  set("tenon.outputs", describeTensors(b, program.graph, outputNames, [](unsigned) { return false; }));
   set("tenon.symbols", describeSymbols(b, program.symbolRanges));
 
   SmallVector<const Argument *> userInputs, userOutputs;

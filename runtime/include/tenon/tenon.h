@@ -102,6 +102,8 @@ typedef struct {
   const char *in_spec, *out_spec; /* pytrees of the calling convention as JSON, for wrappers of other languages */
   uint64_t weights_bytes, state_bytes;
   int32_t num_kernels, num_library_calls;
+  int32_t num_mutated_inputs; /* inputs that the model writes to: positions, ascending */
+  const int32_t *mutated_inputs;
 } tenon_model_info;
 
 /* The application's own parallel for: calls body(context, index) for index in [0, count), in any order and on any threads,
@@ -133,7 +135,8 @@ typedef struct {
   /* Shapes of the outputs for given inputs: fills shapes[i][0..ndim). */
   tenon_status (*model_output_shapes)(tenon_model *model, const DLTensor *inputs, int32_t num_inputs, int64_t *const *shapes,
                                       int32_t num_outputs);
-  /* Runs. Inputs may have any strides; outputs must be row-major and have the shapes model_output_shapes gives. */
+  /* Runs. Inputs may have any strides; outputs must be row-major and have the shapes model_output_shapes gives. The elements of
+     mutated inputs are overwritten: they have no stride of 0. */
   tenon_status (*model_run)(tenon_model *model, const DLTensor *inputs, int32_t num_inputs, const DLTensor *outputs,
                             int32_t num_outputs);
   /* Puts every mutated buffer back to its value in the archive. */

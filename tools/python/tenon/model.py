@@ -58,7 +58,8 @@ class _ModelInfo(ctypes.Structure):
         + [("inputs", ctypes.POINTER(_TensorInfo)), ("outputs", ctypes.POINTER(_TensorInfo)), ("symbols", ctypes.POINTER(_SymbolInfo))]
         + [("in_spec", ctypes.c_char_p), ("out_spec", ctypes.c_char_p)]
         + [("weights_bytes", ctypes.c_uint64), ("state_bytes", ctypes.c_uint64)]
-        + [("num_kernels", ctypes.c_int32), ("num_library_calls", ctypes.c_int32)]
+        + [("num_kernels", ctypes.c_int32), ("num_library_calls", ctypes.c_int32), ("num_mutated_inputs", ctypes.c_int32)]
+        + [("mutated_inputs", ctypes.POINTER(ctypes.c_int32))]
     )
 
 
@@ -122,6 +123,7 @@ class _Argument:
     """A tensor of the caller as a DLTensor; keeps what it points to alive."""
 
     def __init__(self, value):
+        self.given = value
         if _is_torch(value):
             value = value.detach().contiguous()
             self.dtype_name = str(value.dtype).removeprefix("torch.")
@@ -134,6 +136,19 @@ class _Argument:
             raise TenonError(1, f"an input has dtype {self.dtype_name}, which no model takes; convert it first")
         self.shape = (ctypes.c_int64 * max(len(shape), 1))(*shape)
         self.tensor = _Tensor(pointer, CPU, 0, len(shape), _DataType(*_CODES[self.dtype_name], 1), self.shape, None, 0)
+
+    def check_writable(self, position):
+        """Refuses what the model cannot write to."""
+        if not _is_torch(self.given) and not (isinstance(self.given, np.ndarray) and self.given.flags.writeable):
+            raise TenonError(1, f"the model writes to input {position}, which is no writable array; give a copy of it")
+
+    def write_back(self):
+        """Gives the caller's tensor what the model wrote, where it ran on a copy."""
+        if _is_torch(self.given):
+            if self.owner.data_ptr() != self.given.data_ptr():
+                self.given.detach().copy_(self.owner)
+        elif self.owner.ctypes.data != self.given.ctypes.data:
+            self.given[...] = self.owner
 
 
 def _keys(spec):
@@ -149,6 +164,12 @@ def _leaves(spec, value, where):
     if "tensor" in spec:
         return [np.int64(value) if isinstance(value, int) else value]
     if "value" in spec:
+        # Of constants that JSON has no value for (a dtype, a device) nothing is known: they are taken as they are.
+        expected = spec["value"]
+        is_array = _is_torch(value) or isinstance(value, np.ndarray)
+        is_known = expected is not None or isinstance(value, (bool, int, float, str, np.generic))
+        if is_array or (is_known and value != expected):
+            raise TenonError(1, f"{where} is {value!r}, but the model was exported with {expected!r}; export it again for other values")
         return []
     keys, children = _keys(spec), spec["children"]
     if keys is not None:
@@ -225,6 +246,9 @@ class Model:
         if not self._handle:
             raise TenonError(1, "the model is closed; load it again")
         arguments = [_Argument(t) for t in tensors]
+        mutated = [i for i in self._info.mutated_inputs[: self._info.num_mutated_inputs] if i < len(arguments)]
+        for i in mutated:
+            arguments[i].check_writable(i)
         inputs = (_Tensor * max(len(arguments), 1))(*(a.tensor for a in arguments))
         count = self._info.num_outputs
         infos = self._info.outputs[:count]
@@ -237,6 +261,8 @@ class Model:
             arrays.append(np.empty([shapes[i][d] for d in range(info.ndim)], dtype))
             outputs[i] = _Tensor(arrays[i].ctypes.data, CPU, 0, info.ndim, info.dtype, shapes[i], None, 0)
         self._check(self._api.model_run(self._handle, inputs, len(arguments), outputs, count))
+        for i in mutated:
+            arguments[i].write_back()
         return arrays
 
     def __call__(self, *args, **kwargs):

@@ -1,0 +1,157 @@
+"""Loops and regions of torch's higher-order ops, against eager; arguments as in cases.py."""
+import os
+
+import eager  # first: skips where PyTorch is absent
+import cases
+import tenon
+import torch
+from cases import case
+from tenon.exporting import export, flatten_tensors
+from torch import nn
+from torch._higher_order_ops import map as map_rows, scan, while_loop
+from torch.export import Dim
+
+
+def module_of(f):
+    class Function(nn.Module):
+        def forward(self, *args):
+            return f(*args)
+
+    return Function().eval()
+
+
+def compare(folder, f, *calls, dynamic_shapes=None):
+    """Exports `f` (a module, or a function of tensors) for the first of `calls` (tuples of inputs) and compares all."""
+    if not isinstance(f, nn.Module):
+        f, dynamic_shapes = module_of(f), dynamic_shapes and (dynamic_shapes,)
+    first, *others = calls
+    eager.compare(f, first, {}, folder, [(inputs, {}) for inputs in others], dynamic_shapes)
+
+
+#===--- while_loop ---===
+
+
+@case
+def while_counts(folder):
+    def f(x):
+        return while_loop(lambda i, x: i < 5, lambda i, x: (i + 1, x * 1.5 + i), (torch.tensor(0), x))
+
+    compare(folder, f, (torch.randn(3, 4),), (torch.randn(3, 4),))
+
+
+@case
+def while_depends_on_data(folder):
+    def f(x):
+        return while_loop(lambda x, n: x.norm() > 1, lambda x, n: (x / 2, n + 1), (x, torch.zeros((), dtype=torch.int64)))
+
+    compare(folder, f, (torch.randn(6) * 100,), (torch.randn(6) * 0.01,), (torch.randn(6) * 1e6,))
+
+
+@case
+def while_with_layers(folder):
+    class Iterated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(6, 6)
+
+        def forward(self, x, steps):
+            return while_loop(lambda i, x: i < steps, lambda i, x: (i + 1, torch.tanh(self.layer(x))), (torch.tensor(0), x))
+
+    compare(folder, Iterated().eval(), (torch.randn(2, 6), torch.tensor(3)), (torch.randn(2, 6), torch.tensor(0)))
+
+
+@case
+def while_swaps(folder):
+    def f(x, y):
+        return while_loop(lambda i, a, b: i < 3, lambda i, a, b: (i + 1, b.clone(), a + b), (torch.tensor(0), x, y))
+
+    compare(folder, f, (torch.ones(4), torch.arange(4.0)))
+
+
+@case
+def while_over_dynamic_rows(folder):
+    def f(x):
+        return while_loop(lambda i, x: i < 4, lambda i, x: (i + 1, x.softmax(0) + x), (torch.tensor(0), x))[1]
+
+    compare(folder, f, (torch.randn(5, 3),), (torch.randn(2, 3),), (torch.randn(11, 3),),
+            dynamic_shapes=({0: Dim("rows", min=2, max=16)},))
+
+
+#===--- scan, map ---===
+
+
+@case
+def scan_sums(folder):
+    def f(x, start):
+        return scan(lambda c, row: (c + row, (c * row).sum(-1)), start, x)
+
+    compare(folder, f, (torch.randn(5, 2, 3), torch.randn(2, 3)))
+
+
+@case
+def scan_recurrence(folder):
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.input, self.hidden = nn.Linear(4, 8), nn.Linear(8, 8)
+
+        def forward(self, x, state):
+            def step(h, row):
+                h = torch.tanh(self.input(row) + self.hidden(h))
+                return h, h * 1.0
+
+            return scan(step, state, x)
+
+    compare(folder, Recurrent().eval(), (torch.randn(6, 2, 4), torch.zeros(2, 8)), (torch.randn(6, 2, 4), torch.ones(2, 8)))
+
+
+@case
+def scan_over_dynamic_length(folder):
+    def f(x, start):
+        return scan(lambda c, row: (c * 0.5 + row, c.exp()), start, x)
+
+    compare(folder, f, (torch.randn(5, 3), torch.randn(3)), (torch.randn(2, 3), torch.randn(3)), (torch.randn(17, 3), torch.randn(3)),
+            dynamic_shapes=({0: Dim("steps", min=2, max=32)}, None))
+
+
+@case
+def map_over_rows(folder):
+    def f(x, y):
+        return map_rows(lambda row, y: row @ y + row.sum(), x, y)
+
+    compare(folder, f, (torch.randn(5, 2, 3), torch.randn(3, 3)))
+
+
+#===--- regions without an effect on values ---===
+
+
+@case
+def autocast_region(folder):
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(32, 16)
+
+        def forward(self, x):
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                y = self.layer(x)
+                z = y @ y.t()
+                with torch.autocast("cpu", enabled=False):
+                    w = y.float() * 2
+            return y, z.float().softmax(-1), w
+
+    compare(folder, Mixed().eval(), (torch.randn(8, 32),))
+
+
+@case
+def no_grad_region(folder):
+    def f(x):
+        with torch.no_grad():
+            y = x.sin() + 1
+        return y * x
+
+    compare(folder, f, (torch.randn(4, 3),))
+
+
+if __name__ == "__main__":
+    cases.main()
