@@ -103,6 +103,17 @@ def image_size(folder):
 
 
 @case
+def size_that_is_always_one(folder):
+    """A slice from max(0, 1 - n) on of one element: its size, 1 - max(0, 1 - n), is one for every n."""
+
+    def f(x, bias):
+        start = torch.sym_max(0, bias.shape[0] - x.shape[1])
+        return x + bias[start:, None]
+
+    compare_sizes(folder, f, lambda n: (torch.randn(3, n), torch.randn(1)), ({1: Dim("n", min=2, max=64)}, None), [(5,), (2,), (64,)])
+
+
+@case
 def concatenation(folder):
     a, b = Dim("a", max=32), Dim("b", max=32)
     compare_sizes(folder, lambda x, y: (torch.cat([x * 2, y + 1]), torch.cat([x, y, x]).relu()),

@@ -31,7 +31,7 @@ OwningOpRef<ModuleOp> tenon::importProgram(MLIRContext &context, const ExportedP
 }
 
 Importer::Importer(MLIRContext &context, const ExportedProgram &program, std::vector<UnsupportedOp> &unsupported)
-    : context(context), program(program), unsupported(unsupported), builder(&context), symbols(&context),
+    : context(context), program(program), unsupported(unsupported), builder(&context), symbols(&context, program.symbolRanges),
       mainScope{program.graph, {}} {}
 
 //===--- locations

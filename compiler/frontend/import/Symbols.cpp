@@ -6,6 +6,8 @@
 
 #include "compiler/frontend/import/Symbols.h"
 
+#include "compiler/frontend/import/SizeBounds.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -60,7 +62,10 @@ Scalar Symbols::scalar(Emitter &e, const SymExpr &expr) {
   if (auto known = cache.find(key); known != cache.end())
     return known->second;
   Emitter atEntry(entryBuilder, e.loc);
-  Scalar result = evaluate(atEntry, expr);
+  // A size that is always one has to be a constant: broadcasting asks for it.
+  frontend::Range bounds = boundsOf(expr, ranges);
+  bool isConstant = bounds.min && bounds.min == bounds.max;
+  Scalar result = isConstant ? Scalar::of(*bounds.min) : evaluate(atEntry, expr);
   cache.emplace(std::move(key), result);
   return result;
 }

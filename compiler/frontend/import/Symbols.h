@@ -18,7 +18,9 @@ namespace tenon::aten {
 /// depends on a value the run computes (an unbacked symbol) where it is used.
 class Symbols {
 public:
-  explicit Symbols(mlir::MLIRContext *context) : entryBuilder(context) {}
+  /// `ranges` are those of the inputs' symbols, which the emitted guards enforce; they outlive this object.
+  Symbols(mlir::MLIRContext *context, const std::map<std::string, frontend::Range> &ranges)
+      : entryBuilder(context), ranges(ranges) {}
 
   /// Code of the entry goes before `marker`.
   void setEntry(mlir::Operation *marker) { entryBuilder.setInsertionPoint(marker); }
@@ -43,6 +45,7 @@ private:
   Scalar fail(const std::string &problem);
 
   mlir::OpBuilder entryBuilder;
+  const std::map<std::string, frontend::Range> &ranges;
   std::map<std::string, Scalar> values; ///< by symbol
   std::map<std::string, Scalar> cache;  ///< by expression text; entry only
   std::set<std::string> late;           ///< symbols defined within the function's body
