@@ -1,4 +1,4 @@
-"""A model in double precision. Models that name f32 (`x.float()`, `dtype=torch.float32`) name f64 meanwhile, so that the
+"""A model in double precision. Models that name a narrower type (`x.float()`, `dtype=torch.float32`) name f64 meanwhile, so that the
 reference is exact there too."""
 import copy
 
@@ -8,11 +8,12 @@ from torch.utils._pytree import tree_map
 
 from tenon.exporting import flatten_tensors
 
-WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
+WIDER = {dtype: torch.float64 for dtype in (torch.float32, torch.float16, torch.bfloat16)}
+WIDER[torch.complex64] = torch.complex128
 
 
 class WideNames(TorchFunctionMode):
-    """Reads f32 as f64, and complex64 as complex128, in every call of torch."""
+    """Reads narrower float types as f64, and complex64 as complex128, in every call of torch."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         if function is torch.Tensor.float:
