@@ -85,12 +85,23 @@ def Tenon_ScanKind : I32EnumAttr<"ScanKind", "what a scan accumulates", [
   let genSpecializedAttr = 0;
 }
 
+def Tenon_RecurrenceKind : I32EnumAttr<"RecurrenceKind", "how a recurrence's gates make its next state", [
+    I32EnumAttrCase<"Tanh", 0, "tanh">, // one gate: h = tanh(gate)
+    I32EnumAttrCase<"Relu", 1, "relu">, // one gate: h = max(gate, 0), NaN stays
+    I32EnumAttrCase<"Lstm", 2, "lstm">, // input, forget, cell, output
+    I32EnumAttrCase<"Gru", 3, "gru">,   // reset, update, new
+  ]> {
+  let cppNamespace = "::tenon";
+  let genSpecializedAttr = 0;
+}
+
 class Tenon_Attr<string name, string attrMnemonic> : AttrDef<Tenon_Dialect, name> { let mnemonic = attrMnemonic; }
 
 def Tenon_ActivationKindAttr : EnumAttr<Tenon_Dialect, Tenon_ActivationKind, "activation_kind">;
 def Tenon_PoolKindAttr : EnumAttr<Tenon_Dialect, Tenon_PoolKind, "pool_kind">;
 def Tenon_ScatterKindAttr : EnumAttr<Tenon_Dialect, Tenon_ScatterKind, "scatter_kind">;
 def Tenon_ScanKindAttr : EnumAttr<Tenon_Dialect, Tenon_ScanKind, "scan_kind">;
+def Tenon_RecurrenceKindAttr : EnumAttr<Tenon_Dialect, Tenon_RecurrenceKind, "recurrence_kind">;
 def Tenon_GlobalKindAttr : EnumAttr<Tenon_Dialect, Tenon_GlobalKind, "global_kind">;
 
 def Tenon_EpilogueAttr : Tenon_Attr<"Epilogue", "epilogue"> {

@@ -42,6 +42,7 @@ STRUCTURED_OP_EFFECTS(LaunchOp)
 STRUCTURED_OP_EFFECTS(SortOp)
 STRUCTURED_OP_EFFECTS(ScanOp)
 STRUCTURED_OP_EFFECTS(GroupedMatmulOp)
+STRUCTURED_OP_EFFECTS(RecurrenceOp)
 #undef STRUCTURED_OP_EFFECTS
 
 void ScatterOp::getEffects(Effects &effects) {
@@ -282,6 +283,30 @@ LogicalResult GroupedMatmulOp::verify() {
     return emitOpError("lhs, rhs and ends need ranks 2, 3 and 1");
   if (disagree(lhs.getDimSize(1), rhs.getDimSize(1)) || disagree(rhs.getDimSize(0), ends.getDimSize(0)))
     return emitOpError("lhs, rhs and ends do not fit each other");
+  return verifyDestinationStyle(*this);
+}
+
+static int64_t numGates(RecurrenceKind kind) {
+  switch (kind) {
+  case RecurrenceKind::Lstm: return 4;
+  case RecurrenceKind::Gru: return 3;
+  default: return 1;
+  }
+}
+
+LogicalResult RecurrenceOp::verify() {
+  bool isLstm = getKind() == RecurrenceKind::Lstm;
+  if (static_cast<bool>(getCell()) != isLstm || getInits().size() != (isLstm ? 4u : 3u))
+    return emitOpError("needs inits for states, last state and gates, and a cell with its init where it is an LSTM");
+  ShapedType projected = shapedType(getProjected()), weight = shapedType(getWeight()), hidden = shapedType(getHidden());
+  ShapedType states = shapedType(getInits()[0]);
+  if (projected.getRank() != 3 || weight.getRank() != 2 || hidden.getRank() != 2 || states.getRank() != 3)
+    return emitOpError("projected, weight, hidden and states need ranks 3, 2, 2 and 3");
+  if (disagree(projected.getDimSize(2), weight.getDimSize(0)) || disagree(weight.getDimSize(1), hidden.getDimSize(1)) ||
+      disagree(states.getDimSize(2), hidden.getDimSize(1)))
+    return emitOpError("projected, weight, hidden and states do not fit each other");
+  if (!ShapedType::isDynamic(weight.getDimSize(0)) && weight.getDimSize(0) % numGates(getKind()) != 0)
+    return emitOpError("weight has no whole number of rows per gate");
   return verifyDestinationStyle(*this);
 }
 

@@ -272,6 +272,29 @@ def Tenon_GroupedMatmulOp : Tenon_StructuredOp<"grouped_matmul"> {
   }];
 }
 
+def Tenon_RecurrenceOp : Tenon_StructuredOp<"recurrence", [AttrSizedOperandSegments]> {
+  let summary = "one direction of one layer of an RNN, GRU or LSTM over all time steps";
+  let description = [{
+    projected [T, N, G * H]: what the inputs give the gates, biases included; weight [G * H, P] and bias [G * H]: what the
+    state h [N, P] gives them (G gates, as `kind` lists them; for a GRU the new gate takes the state's part times the reset
+    gate). `hidden` [N, P] is the first state; an LSTM has a `cell` [N, H] beside it. `projection` [P, H] makes the next
+    state of what the gates make; without it P = H. `reverse`: from the last step to the first.
+    inits: the states of all steps [T, N, P], the last state [N, P], for an LSTM the last cell [N, H], and one step's gates
+    [N, G * H], which are workspace. Sources: https://doi.org/10.1162/neco.1997.9.8.1735, https://arxiv.org/abs/1406.1078,
+    with PyTorch's order of gates and its place for the reset gate.
+  }];
+  let arguments = (ins Tenon_Shaped:$projected, Tenon_Shaped:$weight, Optional<Tenon_Shaped>:$bias,
+                       Tenon_Shaped:$hidden, Optional<Tenon_Shaped>:$cell, Optional<Tenon_Shaped>:$projection,
+                       Variadic<Tenon_Shaped>:$inits, Tenon_RecurrenceKindAttr:$kind,
+                       DefaultValuedAttr<BoolAttr, "false">:$reverse);
+  let assemblyFormat = [{
+    $kind `ins` `(` $projected `,` $weight `:` type($projected) `,` type($weight) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
+    `from` `(` $hidden `:` type($hidden) `)` (`cell` `(` $cell^ `:` type($cell) `)`)?
+    (`projection` `(` $projection^ `:` type($projection) `)`)? `outs` `(` $inits `:` type($inits) `)` attr-dict
+    (`->` type($results)^)?
+  }];
+}
+
 //===--- kernels -----------------------------------------------------------------------------------------------------===//
 
 def Tenon_LaunchOp : Tenon_StructuredOp<"launch", [AttrSizedOperandSegments]> {

@@ -109,6 +109,7 @@ private:
   Result emitScan(ScanOp op);
   Result emitScatter(ScatterOp op);
   Result emitGroupedMatmul(GroupedMatmulOp op);
+  Result emitRecurrence(RecurrenceOp op);
   Result emitCopy(mlir::Operation *op, mlir::Value source, mlir::Value target);
   Result emitGuard(GuardOp op);
   Result emitCheckIndex(CheckIndexOp op);

@@ -22,6 +22,8 @@ static constexpr llvm::StringLiteral epilogueNames[] = {"Activation", "Add", "Mu
 static constexpr llvm::StringLiteral poolNames[] = {"Max", "AvgIncludePad", "AvgExcludePad"};
 static constexpr llvm::StringLiteral scatterNames[] = {"Set", "Add", "Mul", "Max", "Min"};
 static constexpr llvm::StringLiteral scanNames[] = {"Sum", "Prod", "Max", "Min", "LogSumExp"};
+static constexpr llvm::StringLiteral recurrenceNames[] = {"Tanh", "Relu", "Lstm", "Gru"};
+static_assert(std::size(recurrenceNames) == getMaxEnumValForRecurrenceKind() + 1);
 static_assert(std::size(scatterNames) == getMaxEnumValForScatterKind() + 1 &&
               std::size(scanNames) == getMaxEnumValForScanKind() + 1);
 static_assert(std::size(activationNames) == getMaxEnumValForActivationKind() + 1 &&
@@ -130,6 +132,7 @@ LogicalResult FunctionEmitter::emitCall(Operation *op) {
       .Case([&](ScanOp op) { return emitScan(op); })
       .Case([&](ScatterOp op) { return emitScatter(op); })
       .Case([&](GroupedMatmulOp op) { return emitGroupedMatmul(op); })
+      .Case([&](RecurrenceOp op) { return emitRecurrence(op); })
       .Case([&](GuardOp op) { return emitGuard(op); })
       .Case([&](CheckIndexOp op) { return emitCheckIndex(op); })
       .Default([](Operation *op) { return op->emitError("has no form in the wrapper"); });
@@ -273,6 +276,25 @@ LogicalResult FunctionEmitter::emitScatter(ScatterOp op) {
 LogicalResult FunctionEmitter::emitGroupedMatmul(GroupedMatmulOp op) {
   line("groupedMatmul(run, " + std::to_string(file.numSites++) + ", " + memory(op.getLhs()).view() + ", " +
        memory(op.getRhs()).view() + ", " + memory(op.getEnds()).view() + ", " + memory(op.getInits().front()).view() + ");");
+  return success();
+}
+
+LogicalResult FunctionEmitter::emitRecurrence(RecurrenceOp op) {
+  std::vector<std::string> fields = {".kind = RecurrenceKind::" + recurrenceNames[static_cast<size_t>(op.getKind())].str()};
+  if (op.getReverse())
+    fields.push_back(".reverse = true");
+  if (memory(op.getWeight()).isConstant)
+    fields.push_back(".weightIsConstant = true");
+  if (op.getProjection())
+    fields.push_back(".projectionSite = " + std::to_string(file.numSites++));
+  if (op.getProjection() && memory(op.getProjection()).isConstant)
+    fields.push_back(".projectionIsConstant = true");
+  std::string name = nodeName(op.getLoc(), "recurrence");
+  std::string bias = optionalView(op.getBias(), name + "_bias"), cell = optionalView(op.getCell(), name + "_cell");
+  std::string projection = optionalView(op.getProjection(), name + "_projection");
+  emitLibraryCall(op, "recurrence", "RecurrenceSpec", fields, name,
+                  {memory(op.getProjected()).view(), memory(op.getWeight()).view(), bias, memory(op.getHidden()).view(), cell,
+                   projection, views(op.getInits())});
   return success();
 }
 

@@ -30,7 +30,7 @@ static constexpr StringLiteral reservedWords[] = {
     "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned",
     "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq",
     "arena", "attention", "conv", "copy", "entry", "errno", "global", "groupedMatmul", "init", "input", "launch", "linux",
-    "main", "matmul", "model", "offsetof", "output", "pool", "run", "scan", "scatter", "shapes", "sort", "std", "tenon",
+    "main", "matmul", "model", "offsetof", "output", "pool", "recurrence", "run", "scan", "scatter", "shapes", "sort", "std", "tenon",
     "unix", "view"};
 
 static bool isReservedWord(StringRef name) { return llvm::is_contained(reservedWords, name); }

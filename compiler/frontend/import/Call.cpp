@@ -22,7 +22,8 @@ const OpTable &OpTable::get() {
          {addPointwiseRows, addCastRows, addViewRows, addCreationRows, addMatmulRows, addConvolutionRows, addNormRows,
           addPoolingRows, addAttentionRows, addIndexingRows, addDataMovementRows, addReductionRows, addResamplingRows,
           addSortingRows, addScanRows, addScatteringRows, addGroupedMatmulRows, addWindowRows,
-          addLossRows, addDistanceRows})
+          addLossRows, addDistanceRows, addRecurrentRows, addEmbeddingBagRows,
+          addAntialiasedResamplingRows})
       addRows(result);
     return result;
   }();
@@ -267,6 +268,11 @@ Sizes Call::sizes(StringRef name) {
     values.push_back(symbols.size(e, entry->second));
   }
   return values;
+}
+
+ArrayRef<double> Call::reals(StringRef name) {
+  auto *list = argument(name).getIf<std::vector<double>>();
+  return list ? ArrayRef<double>(*list) : ArrayRef<double>();
 }
 
 std::optional<ScalarType> Call::dtype(StringRef name) {

@@ -60,6 +60,8 @@ public:
   /// A list of constants; one number stands for `count` equal ones.
   llvm::SmallVector<int64_t> integers(llvm::StringRef name, int64_t count = 1);
   Sizes sizes(llvm::StringRef name);
+  /// A list of numbers; empty for None.
+  llvm::ArrayRef<double> reals(llvm::StringRef name);
   std::optional<ScalarType> dtype(llvm::StringRef name);
   /// A dimension number in [0, rank).
   int64_t dim(llvm::StringRef name, int64_t rank);
@@ -127,9 +129,14 @@ void addGroupedMatmulRows(OpTable &table);
 void addWindowRows(OpTable &table);
 void addLossRows(OpTable &table);
 void addDistanceRows(OpTable &table);
+void addRecurrentRows(OpTable &table);
+void addEmbeddingBagRows(OpTable &table);
+void addAntialiasedResamplingRows(OpTable &table);
 
 /// x - max - log(sum(exp(x - max))) along `dim`, as `result`.
 Tensor logSoftmax(Call &call, const Tensor &x, int64_t dim, ScalarType result);
+/// The factor an upsample node gives for spatial dimension `axis`; null where its sizes decide.
+std::optional<double> resamplingFactor(Call &call, int64_t axis, int64_t spatial);
 /// Losses of elements, summed or averaged as the argument `reduction` says.
 Tensor reduceLoss(Call &call, const Tensor &losses);
 /// The norm of this order over `dims`: the root of a sum of powers, an extreme of absolute values, or (0) a count.

@@ -5,6 +5,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "compiler/frontend/import/Call.h"
+#include "compiler/frontend/import/WindowMaxima.h"
 #include "compiler/ir/TenonDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -81,7 +82,63 @@ static Results importMaxPool(Call &call, int64_t spatial) {
   std::optional<PoolWindow> w = poolWindow(call, input, spatial, extends);
   if (!w)
     return {input};
-  return {createPool(call.e, PoolKind::Max, input, call.resultSizes(), *w), Tensor()};
+  Tensor maxima = createPool(call.e, PoolKind::Max, input, call.resultSizes(), *w);
+  if (call.numResults() < 2)
+    return {maxima};
+  SmallVector<WindowAxis> axes;
+  for (int64_t dim = 0; dim < spatial; ++dim)
+    axes.push_back(stridedAxis(input.sizes[input.rank() - spatial + dim], w->window[dim], w->stride[dim], w->padding[2 * dim],
+                               w->dilation[dim]));
+  return {maxima, windowMaximaPositions(call.e, input, maxima, axes)};
+}
+
+// Windows that start where `random_samples` put them: after (i + sample) * alpha - sample * alpha elements, each product
+// rounded down, and the last one at the end.
+static Results importFractionalMaxPool(Call &call, int64_t spatial) {
+  Emitter &e = call.e;
+  Tensor input = call.tensor("self"), samples = call.tensor("random_samples");
+  SmallVector<int64_t> kernel = call.integers("kernel_size", spatial);
+  Sizes result = call.resultSizes();
+  bool isUnbatched = input.rank() == spatial + 1;
+  if (isUnbatched) {
+    input = e.unsqueeze(input, 0);
+    result.insert(result.begin(), e.size(1));
+  }
+  if (samples.dtype != input.dtype || !isFloat(input.dtype))
+    return {call.unsupported("samples of another dtype than the input's")};
+  ScalarType compute = computeType(input.dtype);
+  SmallVector<WindowAxis> axes;
+  for (int64_t i = 0; i < spatial; ++i) {
+    std::optional<int64_t> in = staticSize(input.sizes[2 + i]), out = staticSize(result[2 + i]);
+    if (!in || !out)
+      return {call.unsupported("fractional pooling of dynamic sizes")};
+    auto place = [=](OpBuilder &b, Location loc, Value number, Value tap) -> std::pair<Value, Value> {
+      Math m(b, loc, compute);
+      auto rounded = [&](Value real) {
+        return arith::IndexCastOp::create(b, loc, b.getIndexType(),
+                                          castScalar(b, loc, real, compute, ScalarType::Int64)).getResult();
+      };
+      Value column = arith::ConstantIndexOp::create(b, loc, spatial - 1 - i); // the last dimension's sample comes first
+      Value element = tensor::ExtractOp::create(
+          b, loc, samples.value, ValueRange{linalg::IndexOp::create(b, loc, 0), linalg::IndexOp::create(b, loc, 1), column});
+      Value sample = castScalar(b, loc, element, samples.dtype, compute);
+      Value last = arith::ConstantIndexOp::create(b, loc, *in - kernel[i]), start = last;
+      if (*out > 1) {
+        Value alpha = m.div(m.constant(static_cast<double>(*in - kernel[i])), m.constant(static_cast<double>(*out - 1)));
+        Value shifted = m.mul(m.add(castScalar(b, loc, number, ScalarType::Int64, compute), sample), alpha);
+        start = arith::SubIOp::create(b, loc, rounded(shifted), rounded(m.mul(sample, alpha)));
+        Value isLast = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, number,
+                                             arith::ConstantIndexOp::create(b, loc, *out - 1));
+        start = arith::SelectOp::create(b, loc, isLast, last, start);
+      }
+      return {arith::AddIOp::create(b, loc, start, tap), Value()};
+    };
+    axes.push_back({kernel[i], input.sizes[2 + i], place});
+  }
+  Tensor maxima = windowMaxima(e, input, axes, result), positions = windowMaximaPositions(e, input, maxima, axes);
+  if (isUnbatched)
+    return {e.squeeze(maxima, 0), e.squeeze(positions, 0)};
+  return {maxima, positions};
 }
 
 static Results importAvgPool(Call &call, int64_t spatial) {
@@ -150,13 +207,19 @@ struct AdaptiveAxis {
                                   constant(b, loc, out));
   }
   static Value constant(OpBuilder &b, Location loc, int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
+  WindowAxis windows(Emitter &e) const {
+    AdaptiveAxis axis = *this;
+    return {longest(), e.size(in), [axis](OpBuilder &b, Location loc, Value o, Value tap) -> std::pair<Value, Value> {
+              Value place = arith::AddIOp::create(b, loc, axis.begin(b, loc, o), tap);
+              return {place, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, place, axis.end(b, loc, o))};
+            }};
+  }
 };
 } // namespace
 
 // Windows of different lengths: a loop over as many elements as the longest has, of which those outside do not count.
-static Tensor poolUnevenly(Call &call, const Tensor &input, ArrayRef<AdaptiveAxis> axes, PoolKind kind) {
+static Tensor averageUnevenly(Call &call, const Tensor &input, ArrayRef<AdaptiveAxis> axes) {
   Emitter &e = call.e;
-  bool isMax = kind == PoolKind::Max;
   ScalarType dtype = input.dtype, compute = computeType(dtype);
   Sizes result = call.resultSizes(), loop = result;
   int64_t first = input.rank() - axes.size();
@@ -167,7 +230,7 @@ static Tensor poolUnevenly(Call &call, const Tensor &input, ArrayRef<AdaptiveAxi
   }
   // What gives the loops over windows their lengths; nothing reads its elements.
   Tensor lengths = e.fill(SizesRef(loop).take_back(axes.size()), ScalarType::Bool, Scalar::of(false));
-  Scalar start = isMax ? Scalar::of(-std::numeric_limits<double>::infinity()) : Scalar::of(int64_t{0});
+  Scalar start = Scalar::of(int64_t{0});
   auto element = [&](OpBuilder &b, Location loc, ValueRange) -> Value {
     SmallVector<Value> at;
     Value inside;
@@ -188,11 +251,8 @@ static Tensor poolUnevenly(Call &call, const Tensor &input, ArrayRef<AdaptiveAxi
   };
   Tensor pooled = e.reduceMapped(lengths, e.dimsMap(loop.size(), taps), loop, taps, compute, start, element,
                                  [&](OpBuilder &b, Location loc, Value acc, Value next) {
-                                   Math m(b, loc, compute);
-                                   return isMax ? m.max(acc, next) : m.add(acc, next);
+                                   return Math(b, loc, compute).add(acc, next);
                                  });
-  if (isMax)
-    return e.cast(pooled, dtype);
   return e.pointwise(pooled, result, dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
     Math m(b, loc, compute);
     Value quotient = args[0];
@@ -207,28 +267,40 @@ static Tensor poolUnevenly(Call &call, const Tensor &input, ArrayRef<AdaptiveAxi
 
 // Windows of an adaptive pooling are equal where the output size divides the input size.
 static Results importAdaptivePool(Call &call, int64_t spatial, PoolKind kind) {
+  Emitter &e = call.e;
   Tensor input = call.tensor("self");
+  bool isMax = kind == PoolKind::Max;
   if (!isFloat(input.dtype))
     return {call.unsupported("adaptive pooling of integers")};
   Sizes out = call.resultSizes();
   int64_t first = input.rank() - spatial;
-  if (llvm::all_of(SizesRef(out).drop_front(first), isOne))
-    return {reduceSpatial(call, input, spatial, kind), Tensor()};
   PoolWindow w;
   SmallVector<AdaptiveAxis> axes;
   for (int64_t dim = first; dim < input.rank(); ++dim) {
     std::optional<int64_t> in = staticSize(input.sizes[dim]), to = staticSize(out[dim]);
     if (!in || !to || *in == 0 || *to == 0)
-      return {call.unsupported("adaptive pooling of or to dynamic or empty sizes")};
+      break;
     axes.push_back({*in, *to});
     w.window.push_back(*in / *to);
     w.dilation.push_back(1);
     w.padding.append({0, 0});
   }
-  if (llvm::any_of(axes, [](const AdaptiveAxis &axis) { return axis.in % axis.out != 0; }))
-    return {poolUnevenly(call, input, axes, kind), Tensor()};
+  bool isStatic = static_cast<int64_t>(axes.size()) == spatial;
+  bool isEven = llvm::all_of(axes, [](const AdaptiveAxis &axis) { return axis.in % axis.out == 0; });
+  bool isWhole = llvm::all_of(SizesRef(out).drop_front(first), isOne);
+  if (!isStatic && !isWhole)
+    return {call.unsupported("adaptive pooling of or to dynamic or empty sizes")};
+  SmallVector<WindowAxis> windows;
+  for (const AdaptiveAxis &axis : axes)
+    windows.push_back(axis.windows(e));
   w.stride = w.window;
-  return {createPool(call.e, kind, input, out, w), Tensor()};
+  Tensor pooled = isWhole  ? reduceSpatial(call, input, spatial, kind)
+                  : isEven ? createPool(e, kind, input, out, w)
+                  : isMax  ? windowMaxima(e, input, windows, out)
+                           : averageUnevenly(call, input, axes);
+  if (!isMax || !isStatic)
+    return {pooled, Tensor()};
+  return {pooled, windowMaximaPositions(e, input, pooled, windows)};
 }
 
 void tenon::aten::addPoolingRows(OpTable &table) {
@@ -236,6 +308,8 @@ void tenon::aten::addPoolingRows(OpTable &table) {
     std::string dims = std::to_string(spatial) + "d";
     for (auto suffix : {"", "_with_indices"})
       table.add("max_pool" + dims + suffix, [=](Call &call) { return importMaxPool(call, spatial); });
+    if (spatial > 1)
+      table.add("fractional_max_pool" + dims, [=](Call &call) { return importFractionalMaxPool(call, spatial); });
     table.add("avg_pool" + dims, [=](Call &call) { return importAvgPool(call, spatial); });
     for (std::string prefix : {"adaptive_avg_pool", "_adaptive_avg_pool"})
       table.add(prefix + dims, [=](Call &call) { return importAdaptivePool(call, spatial, PoolKind::AvgExcludePad); });

@@ -30,22 +30,32 @@ struct Tap {
 using Taps = SmallVector<Tap, 4>;
 } // namespace
 
+// Overload "vec" has a list of factors, the others an argument per dimension.
+std::optional<double> tenon::aten::resamplingFactor(Call &call, int64_t axis, int64_t spatial) {
+  ArrayRef<double> given = call.reals("scale_factors");
+  std::optional<double> factor;
+  if (axis < static_cast<int64_t>(given.size()))
+    factor = given[axis];
+  static constexpr StringLiteral names[] = {"scales_d", "scales_h", "scales_w"};
+  StringRef name = spatial == 1 ? StringRef("scales") : StringRef(names[3 - spatial + axis]);
+  if (call.has(name))
+    factor = call.real(name);
+  return factor && *factor > 0 ? factor : std::nullopt;
+}
+
+static Tensor resampledInput(Call &call) { return call.tensor(call.overload == "vec" ? "input" : "self"); }
+
 // Axes of an upsample node; empty (and the call unsupported) where sizes that a scale needs are unknown.
 static SmallVector<Axis> resampledAxes(Call &call, const Tensor &input, int64_t spatial, bool alignCorners) {
   Emitter &e = call.e;
   Sizes out = call.resultSizes();
-  const frontend::NamedArgument *factors = nullptr;
-  for (const frontend::NamedArgument &arg : call.node.inputs)
-    if (arg.name == "scale_factors")
-      factors = &arg;
-  auto *given = factors ? factors->arg.getIf<std::vector<double>>() : nullptr;
   SmallVector<Axis> axes;
   for (int64_t i = 0; i < spatial; ++i) {
     int64_t dim = input.rank() - spatial + i;
     std::optional<int64_t> from = staticSize(input.sizes[dim]), to = staticSize(out[dim]);
     Axis axis{dim, 1, e.index(e.sub(input.sizes[dim], e.size(1)))};
-    bool hasFactor = given && i < static_cast<int64_t>(given->size()) && (*given)[i] > 0;
-    if ((!hasFactor || alignCorners) && (!from || !to)) {
+    std::optional<double> factor = resamplingFactor(call, i, spatial);
+    if ((!factor || alignCorners) && (!from || !to)) {
       call.unsupported("interpolation between dynamic sizes");
       return {};
     }
@@ -55,7 +65,7 @@ static SmallVector<Axis> resampledAxes(Call &call, const Tensor &input, int64_t 
     if (alignCorners)
       axis.scale = *to > 1 ? quotient(*from - 1, *to - 1) : 0;
     else
-      axis.scale = hasFactor ? quotient(1, (*given)[i]) : quotient(*from, *to);
+      axis.scale = factor ? quotient(1, *factor) : quotient(*from, *to);
     axes.push_back(axis);
   }
   return axes;
@@ -70,9 +80,9 @@ static Value positionAlong(Math &m, int64_t dim) {
   return castScalar(m.b, m.loc, linalg::IndexOp::create(m.b, m.loc, dim), ScalarType::Int64, m.dtype);
 }
 
-// The source index is floor(position * scale), at most the last.
-static Results importNearest(Call &call, int64_t spatial) {
-  Tensor input = call.tensor("input");
+// The source index is floor(position * scale), at most the last; `isExact`: floor((position + 1/2) * scale).
+static Results importNearest(Call &call, int64_t spatial, bool isExact) {
+  Tensor input = resampledInput(call);
   SmallVector<Axis> axes = resampledAxes(call, input, spatial, /*alignCorners=*/false);
   if (axes.empty())
     return {input};
@@ -82,7 +92,10 @@ static Results importNearest(Call &call, int64_t spatial) {
     for (int64_t dim = 0; dim < input.rank() - spatial; ++dim)
       at.push_back(linalg::IndexOp::create(b, loc, dim));
     for (const Axis &axis : axes) {
-      Value source = asIndex(m, m.mul(positionAlong(m, axis.dim), m.constant(axis.scale)));
+      Value position = positionAlong(m, axis.dim);
+      if (isExact)
+        position = m.add(position, m.constant(0.5));
+      Value source = asIndex(m, m.mul(position, m.constant(axis.scale)));
       at.push_back(arith::MinSIOp::create(b, loc, source, axis.last));
     }
     return at;
@@ -128,7 +141,7 @@ static SmallVector<Value, 4> cubicWeights(Math &m, Value fraction) {
 
 // Linear in 1, 2 or 3 dimensions: ATen's half-pixel centres, or corners aligned.
 static Results importLinearResampling(Call &call, int64_t spatial) {
-  Tensor input = call.tensor("input");
+  Tensor input = resampledInput(call);
   bool alignCorners = call.boolean("align_corners");
   SmallVector<Axis> axes = resampledAxes(call, input, spatial, alignCorners);
   if (axes.empty() || !isFloat(input.dtype))
@@ -156,7 +169,7 @@ static Results importLinearResampling(Call &call, int64_t spatial) {
 
 // Cubic in two dimensions; elements beyond the border repeat it.
 static Results importCubicResampling(Call &call) {
-  Tensor input = call.tensor("input");
+  Tensor input = resampledInput(call);
   bool alignCorners = call.boolean("align_corners");
   SmallVector<Axis> axes = resampledAxes(call, input, 2, alignCorners);
   if (axes.empty() || !isFloat(input.dtype))
@@ -292,6 +305,48 @@ static Results importGridSampler(Call &call) {
       })};
 }
 
+// Coordinate `number` of `count` between -1 and 1: the outermost centres or, without aligned corners, edges are at the
+// ends. From both ends towards the middle, as linspace.
+static Value gridCoordinate(Math &m, Value number, Value count, bool alignCorners) {
+  Value one = m.constant(1), two = m.constant(2), gaps = m.sub(count, one);
+  Value isSingle = m.compare(Math::Order::Le, count, one);
+  Value step = m.div(two, m.select(isSingle, one, gaps));
+  Value isLow = m.compare(Math::Order::Lt, number, math::FloorOp::create(m.b, m.loc, m.mul(count, m.constant(0.5))));
+  Value low = m.add(m.constant(-1), m.mul(step, number)), high = m.sub(one, m.mul(step, m.sub(gaps, number)));
+  Value aligned = m.select(isSingle, m.constant(0), m.select(isLow, low, high));
+  return alignCorners ? aligned : m.mul(aligned, m.div(gaps, count));
+}
+
+// theta [N, D, D + 1] times the coordinates of [N, C, D sizes], last dimension first, and one: [N, D sizes, D].
+static Results importAffineGrid(Call &call) {
+  Emitter &e = call.e;
+  Tensor theta = call.tensor("theta");
+  Sizes sizes = call.resultSizes();
+  int64_t spatial = static_cast<int64_t>(sizes.size()) - 2;
+  bool alignCorners = call.boolean("align_corners");
+  ScalarType dtype = theta.dtype, compute = computeType(dtype);
+  SmallVector<Value> lengths;
+  for (Size size : sizes)
+    lengths.push_back(e.index(size));
+  return {e.pointwise({}, sizes, dtype, [&](OpBuilder &b, Location loc, ValueRange) {
+    Math m(b, loc, compute);
+    auto factor = [&](int64_t column) {
+      Value element = tensor::ExtractOp::create(
+          b, loc, theta.value,
+          ValueRange{linalg::IndexOp::create(b, loc, 0), linalg::IndexOp::create(b, loc, spatial + 1),
+                     arith::ConstantIndexOp::create(b, loc, column)});
+      return castScalar(b, loc, element, dtype, compute);
+    };
+    Value sum = factor(spatial);
+    for (int64_t column = 0; column < spatial; ++column) {
+      int64_t dim = spatial - column;
+      Value count = castScalar(b, loc, lengths[dim], ScalarType::Int64, compute);
+      sum = m.add(sum, m.mul(factor(column), gridCoordinate(m, positionAlong(m, dim), count, alignCorners)));
+    }
+    return castScalar(b, loc, sum, compute, dtype);
+  })};
+}
+
 //===--- channels and space
 //------------------------------------------------------------------------------------------===//
 
@@ -364,13 +419,16 @@ static Results importGlu(Call &call) {
 }
 
 void tenon::aten::addResamplingRows(OpTable &table) {
-  table.add("upsample_nearest1d.vec", [](Call &call) { return importNearest(call, 1); });
-  table.add("upsample_nearest2d.vec", [](Call &call) { return importNearest(call, 2); });
-  table.add("upsample_nearest3d.vec", [](Call &call) { return importNearest(call, 3); });
-  table.add("upsample_linear1d.vec", [](Call &call) { return importLinearResampling(call, 1); });
-  table.add("upsample_bilinear2d.vec", [](Call &call) { return importLinearResampling(call, 2); });
-  table.add("upsample_trilinear3d.vec", [](Call &call) { return importLinearResampling(call, 3); });
-  table.add("upsample_bicubic2d.vec", importCubicResampling);
+  for (int64_t spatial : {1, 2, 3}) {
+    std::string dims = std::to_string(spatial) + "d";
+    table.add("upsample_nearest" + dims, [=](Call &call) { return importNearest(call, spatial, /*isExact=*/false); });
+    table.add("_upsample_nearest_exact" + dims, [=](Call &call) { return importNearest(call, spatial, /*isExact=*/true); });
+  }
+  for (auto [name, spatial] : {std::pair{"upsample_linear1d", 1}, std::pair{"upsample_bilinear2d", 2},
+                               std::pair{"upsample_trilinear3d", 3}})
+    table.add(name, [spatial](Call &call) { return importLinearResampling(call, spatial); });
+  table.add("upsample_bicubic2d", importCubicResampling);
+  table.add("affine_grid_generator", importAffineGrid);
   table.add("grid_sampler", importGridSampler);
   table.add("pixel_shuffle", importPixelShuffle);
   table.add("pixel_unshuffle", importPixelUnshuffle);

@@ -377,7 +377,26 @@ static Results importHistc(Call &call) {
   return {e.cast(e.slice(all, 0, e.size(0), e.size(bins)), dtype)};
 }
 
+// The reverse of a max pooling with positions: each element goes to its position in a plane of zeros.
+static Results importMaxUnpool(Call &call, int64_t spatial) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self"), indices = call.tensor("indices");
+  Sizes sizes = call.resultSizes();
+  int64_t outer = self.rank() - spatial;
+  auto flat = [&](SizesRef from) {
+    Sizes result(from.take_front(outer));
+    result.push_back(e.product(from.drop_front(outer)));
+    return result;
+  };
+  Tensor zeros = e.fill(flat(sizes), self.dtype, Scalar::of(int64_t{0}));
+  Tensor placed = createScatter(call, zeros, {e.reshape(indices, flat(self.sizes))}, e.reshape(self, flat(self.sizes)),
+                                ScatterKind::Set, coordinatesAlong(outer + 1, outer));
+  return {e.reshape(placed, sizes)};
+}
+
 void tenon::aten::addScatteringRows(OpTable &table) {
+  table.add("max_unpool2d", [](Call &call) { return importMaxUnpool(call, 2); });
+  table.add("max_unpool3d", [](Call &call) { return importMaxUnpool(call, 3); });
   table.add("scatter", importScatter);
   table.add("scatter_add", [](Call &call) { return scatterAs(call, ScatterKind::Add); });
   table.add("scatter_reduce", importScatterReduce);

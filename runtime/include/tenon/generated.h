@@ -183,6 +183,19 @@ void scatter(Run &run, const ScatterSpec &spec, TensorViews indices, const Tenso
 void groupedMatmul(Run &run, int32_t site, const TensorView &lhs, const TensorView &rhs, const TensorView &ends,
                    const TensorView &output);
 
+/// All time steps of one direction of an RNN, GRU or LSTM; operands and outputs as in tenon.recurrence. `bias`, `cell` and
+/// `projection` may be null. Rows of `projected` and of the outputs are contiguous; f32 or f64 throughout.
+enum class RecurrenceKind : int32_t { Tanh, Relu, Lstm, Gru };
+struct RecurrenceSpec {
+  RecurrenceKind kind;
+  bool reverse = false, weightIsConstant = false;
+  int32_t projectionSite = -1; ///< a site of its own for the product with `projection`
+  bool projectionIsConstant = false;
+};
+void recurrence(Run &run, int32_t site, const RecurrenceSpec &spec, const TensorView &projected, const TensorView &weight,
+                const TensorView *bias, const TensorView &hidden, const TensorView *cell, const TensorView *projection,
+                TensorViews outputs);
+
 /// Copies `source` to `destination` (same sizes and dtype, any strides).
 void copy(Run &run, const TensorView &source, const TensorView &destination);
 

@@ -5,7 +5,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "SoftmaxRows.h"
-#include "Multiversion.h"
+#include "VectorMath.h"
 
 #include <algorithm>
 #include <limits>
@@ -20,26 +20,6 @@ static constexpr float minusInfinity = -std::numeric_limits<float>::infinity();
 // Vectors pass by reference: by value they would change the calling convention between the versions.
 static TENON_INLINE Float16x &at(float *memory) { return *reinterpret_cast<Float16x *>(memory); }
 static TENON_INLINE const Float16x &at(const float *memory) { return *reinterpret_cast<const Float16x *>(memory); }
-
-/// x = exp(x) for x <= 0. x = n ln 2 + r with |r| <= ln(2)/2; the polynomial is Taylor's, whose remainder is below 2^-27
-/// there.
-static TENON_INLINE void applyExpOfNegative(Float16x &x) {
-  constexpr float roundingShift = 12582912.0f; // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
-  constexpr float log2OfE = 1.44269504f, ln2High = 0.693359375f, ln2Low = -2.12194440e-4f, smallestArgument = -87.33654f;
-  Float16x shifted = x * log2OfE + roundingShift;
-  Float16x n = shifted - roundingShift;
-  Float16x r = x - n * ln2High - n * ln2Low;
-  Float16x p = r * (1.0f / 5040) + (1.0f / 720);
-  p = p * r + (1.0f / 120);
-  p = p * r + (1.0f / 24);
-  p = p * r + (1.0f / 6);
-  p = p * r + 0.5f;
-  p = p * r + 1.0f;
-  p = p * r + 1.0f;
-  auto result = reinterpret_cast<Int16x>(p) + (reinterpret_cast<Int16x>(shifted) << 23);
-  auto isTooSmall = x < smallestArgument, isNaN = x != x;
-  x = reinterpret_cast<Float16x>((result & ~isTooSmall & ~isNaN) | (reinterpret_cast<Int16x>(x) & isNaN));
-}
 
 TENON_MULTIVERSION float softmaxRow(float *scores, const float *mask, int64_t count, int64_t padded, float &max,
                                     float &sum) {
