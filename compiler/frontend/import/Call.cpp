@@ -23,7 +23,7 @@ const OpTable &OpTable::get() {
           addPoolingRows, addAttentionRows, addIndexingRows, addDataMovementRows, addReductionRows, addResamplingRows,
           addSortingRows, addScanRows, addScatteringRows, addGroupedMatmulRows, addWindowRows,
           addLossRows, addDistanceRows, addRecurrentRows, addEmbeddingBagRows,
-          addAntialiasedResamplingRows})
+          addAntialiasedResamplingRows, addProductRows})
       addRows(result);
     return result;
   }();

@@ -132,6 +132,7 @@ void addDistanceRows(OpTable &table);
 void addRecurrentRows(OpTable &table);
 void addEmbeddingBagRows(OpTable &table);
 void addAntialiasedResamplingRows(OpTable &table);
+void addProductRows(OpTable &table);
 
 /// x - max - log(sum(exp(x - max))) along `dim`, as `result`.
 Tensor logSoftmax(Call &call, const Tensor &x, int64_t dim, ScalarType result);

@@ -292,6 +292,46 @@ Value entropyBody(Body &k) {
   return k.select(k.isNan(x), x, value);
 }
 
+Value comparisonOf(Body &k, Math::Order order) { return k.compare(order, k.x[0], k.x[1]); }
+
+// |x - y| <= atol + |rtol y|, or equal, or both NaN where these count as equal.
+Value isCloseBody(Body &k) {
+  if (!k.isFloat())
+    k.call.unsupported("isclose of integers");
+  if (!k.isFloat())
+    return comparisonOf(k, Math::Order::Eq);
+  Value allowed = k.add(k.param("atol"), k.op<math::AbsFOp>(k.mul(k.param("rtol"), k.x[1])));
+  Value distance = k.op<math::AbsFOp>(k.sub(k.x[0], k.x[1])), infinity = highestConstant(k.b, k.loc, k.dtype);
+  Value isNear = arith::AndIOp::create(k.b, k.loc, k.compare(Math::Order::Lt, distance, infinity),
+                                       k.compare(Math::Order::Le, distance, allowed));
+  Value close = arith::OrIOp::create(k.b, k.loc, comparisonOf(k, Math::Order::Eq), isNear);
+  if (!k.call.boolean("equal_nan"))
+    return close;
+  Value bothNan = arith::AndIOp::create(k.b, k.loc, k.isNan(k.x[0]), k.isNan(k.x[1]));
+  return arith::OrIOp::create(k.b, k.loc, close, bothNan);
+}
+
+// Shifts by a negative number or by all bits and more leave nothing: zero, or the sign to the right.
+template <bool isLeft> Value shiftBody(Body &k) {
+  Value x = k.x[0], width = k.constant(k.x[0].getType().getIntOrFloatBitWidth()), zero = k.constant(0);
+  Value isKept = arith::AndIOp::create(k.b, k.loc, k.compare(Math::Order::Ge, k.x[1], zero),
+                                       k.compare(Math::Order::Lt, k.x[1], width));
+  Value count = k.select(isKept, k.x[1], zero);
+  if (isLeft)
+    return k.select(isKept, arith::ShLIOp::create(k.b, k.loc, x, count), zero);
+  if (isUnsigned(k.dtype))
+    return k.select(isKept, arith::ShRUIOp::create(k.b, k.loc, x, count), zero);
+  count = k.select(isKept, k.x[1], k.sub(width, k.constant(1)));
+  return arith::ShRSIOp::create(k.b, k.loc, x, count);
+}
+
+// Outside of training the slope is the middle of its range.
+Value rreluBody(Body &k) {
+  if (k.call.boolean("training"))
+    k.call.unsupported("rrelu in training mode; call model.eval() before export");
+  return k.activation(ActivationKind::LeakyRelu, (k.call.real("lower") + k.call.real("upper")) / 2);
+}
+
 template <Math::Order order> Value comparison(Body &k) { return k.compare(order, k.x[0], k.x[1]); }
 template <typename Op> Value unary(Body &k) { return k.op<Op>(); }
 template <typename Op> Value roundingOf(Body &k) { return k.isFloat() ? k.op<Op>() : k.x[0]; }
@@ -348,6 +388,7 @@ const PointwiseRow rows[] = {
     {"le", Common, {"self", "other"}, true, comparison<O::Le>},
     {"gt", Common, {"self", "other"}, true, comparison<O::Gt>},
     {"ge", Common, {"self", "other"}, true, comparison<O::Ge>},
+    {"isclose", Common, {"self", "other"}, true, isCloseBody},
     {"isnan", Common, {"self"}, true, [](Body &k) { return k.isNan(k.x[0]); }},
     {"isinf", Common, {"self"}, true, isInfinite},
     {"isfinite", Common, {"self"}, true, isFinite},
@@ -364,6 +405,10 @@ const PointwiseRow rows[] = {
     {"__and__", Common, {"self", "other"}, false, binary<arith::AndIOp>},
     {"__or__", Common, {"self", "other"}, false, binary<arith::OrIOp>},
     {"__xor__", Common, {"self", "other"}, false, binary<arith::XOrIOp>},
+    {"__lshift__", Common, {"self", "other"}, false, shiftBody<true>},
+    {"__rshift__", Common, {"self", "other"}, false, shiftBody<false>},
+    {"bitwise_left_shift", Common, {"self", "other"}, false, shiftBody<true>},
+    {"bitwise_right_shift", Common, {"self", "other"}, false, shiftBody<false>},
     {"bitwise_not", Common, {"self"}, false, bitwiseNot},
 
     {"neg", Common, {"self"}, false, [](Body &k) { return k.neg(k.x[0]); }},
@@ -443,6 +488,7 @@ const PointwiseRow rows[] = {
      {"self"},
      false,
      [](Body &k) { return k.activation(ActivationKind::LeakyRelu, k.call.real("negative_slope")); }},
+    {"rrelu", Floating, {"self"}, false, rreluBody},
     {"softshrink", Floating, {"self"}, false, softshrink},
     {"hardshrink", Floating, {"self"}, false, hardshrink},
     {"relu",

@@ -59,13 +59,13 @@ static SmallVector<Axis> resampledAxes(Call &call, const Tensor &input, int64_t 
       call.unsupported("interpolation between dynamic sizes");
       return {};
     }
-    auto quotient = [&](double a, double b) {
-      return input.dtype == ScalarType::Float64 ? a / b : static_cast<float>(a) / static_cast<float>(b);
-    };
+    bool isDouble = input.dtype == ScalarType::Float64;
+    auto quotient = [&](double a, double b) { return isDouble ? a / b : static_cast<float>(a) / static_cast<float>(b); };
     if (alignCorners)
       axis.scale = *to > 1 ? quotient(*from - 1, *to - 1) : 0;
     else
-      axis.scale = factor ? quotient(1, *factor) : quotient(*from, *to);
+      // A factor is inverted in f64, then rounded; sizes are rounded first.
+      axis.scale = !factor ? quotient(*from, *to) : isDouble ? 1 / *factor : static_cast<float>(1 / *factor);
     axes.push_back(axis);
   }
   return axes;

@@ -10,9 +10,11 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
+#include "Multiversion.h"
 #include "onednn/Primitive.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 
 using namespace tenon;
@@ -213,6 +215,40 @@ static void poolSideBySide(RunContext &context, const PoolSpec &spec, const Tens
   });
 }
 
+//===--- infinities and NaN ------------------------------------------------------------------------------------------===//
+
+/// True where a word has all bits of `exponent`: infinities and NaN.
+template <typename Word> static TENON_INLINE bool hasExponent(const Word *words, int64_t count, Word exponent) {
+  Word found = 0;
+  for (int64_t i = 0; i < count; ++i)
+    found |= static_cast<Word>((words[i] & exponent) == exponent);
+  return found != 0;
+}
+TENON_MULTIVERSION bool hasSpecials(const uint32_t *words, int64_t count) { return hasExponent(words, count, 0x7f800000u); }
+TENON_MULTIVERSION bool hasSpecials(const uint16_t *words, int64_t count, uint16_t exponent) {
+  return hasExponent(words, count, exponent);
+}
+
+/// oneDNN's maxima lose NaN, and take the least finite number for minus infinity. Reading the input once more costs some
+/// percent of its pooling, and leaves it in cache.
+static bool needsLoops(RunContext &context, const PoolSpec &spec, const TensorView &input) {
+  if (spec.kind != PoolKind::Max || !isFloat(input.dtype) || input.dtype == DType::F64)
+    return false;
+  constexpr int64_t chunk = 1 << 16;
+  int64_t span = spanInElements(input);
+  std::atomic<bool> found = false;
+  context.parallelFor((span + chunk - 1) / chunk, [&](int64_t task) {
+    int64_t begin = task * chunk, count = std::min(chunk, span - begin);
+    bool here = input.dtype == DType::F32
+                    ? hasSpecials(static_cast<const uint32_t *>(input.data) + begin, count)
+                    : hasSpecials(static_cast<const uint16_t *>(input.data) + begin, count,
+                                  static_cast<uint16_t>(input.dtype == DType::BF16 ? 0x7f80 : 0x7c00));
+    if (here)
+      found = true;
+  });
+  return found;
+}
+
 void tenon::pool(Run &run, int32_t site, const PoolSpec &spec, const TensorView &input, const TensorView &output) {
   RunContext &context = RunContext::of(run);
   if (countElements(output) == 0)
@@ -221,7 +257,7 @@ void tenon::pool(Run &run, int32_t site, const PoolSpec &spec, const TensorView 
   std::shared_ptr<const PoolPlan> plan = state.get(CallKey({&input, &output}), [&] { return makePlan(spec, input, output); });
   if (context.preparing())
     return;
-  if (plan->primitive)
+  if (plan->primitive && !needsLoops(context, spec, input))
     plan->primitive->execute({input.data, output.data, context.scratch(plan->scratchpadBytes + 64)});
   else if (isComputedInF32(input.dtype) && hasAdjacentChannels(input) && hasAdjacentChannels(output))
     poolSideBySide(context, spec, input, output);

@@ -75,3 +75,19 @@ TEST_CASE("pool: dilation, one and three dimensions, other dtypes") {
   CHECK(worstError({PoolKind::Max, {2, 2}, {2, 2}}, {1, 16, 6, 6}, {}, DType::BF16) == 0);
   CHECK(worstError({PoolKind::AvgExcludePad, {2, 2}, {2, 2}}, {1, 3, 6, 6}, {}, DType::F64) <= 1e-15);
 }
+
+TEST_CASE("pool: maxima keep NaN and minus infinity") {
+  for (DType dtype : {DType::F32, DType::BF16, DType::F16})
+    for (const Sizes &order : {Sizes{}, Sizes{0, 2, 3, 1}}) {
+      Tensor input = Tensor::random(dtype, {1, 64, 4, 4}, 1, order), output(dtype, {1, 64, 2, 2}, order);
+      input.set({0, 5, 0, 0}, NAN);
+      for (const Sizes &at : {Sizes{0, 7, 2, 2}, Sizes{0, 7, 2, 3}, Sizes{0, 7, 3, 2}, Sizes{0, 7, 3, 3}})
+        input.set(at, -INFINITY);
+      LoadedModel model(2);
+      StandaloneRun run(model);
+      run.prepareAndRun([&](Run &run) { pool(run, 0, {PoolKind::Max, {2, 2}, {2, 2}}, input, output); });
+      CHECK(std::isnan(output.at({0, 5, 0, 0})));
+      CHECK(output.at({0, 7, 1, 1}) == -INFINITY);
+      CHECK(std::isfinite(output.at({0, 6, 0, 0})));
+    }
+}

@@ -1,0 +1,62 @@
+"""Products that are matrix products of rearranged operands, and element-wise ops with corner cases, against eager.
+
+`compare_products.py [NAME...]` runs all, or those whose name contains a given text.
+"""
+from snippets import constant, floats, integers, main, snippet  # first: skips where PyTorch is absent
+import torch
+import torch.nn.functional as F
+
+nan, inf = float("nan"), float("inf")
+
+
+@snippet(floats(3, 4, 8), floats(5, 8), floats(8), floats(8))
+def inner_products(x, y, v, w):
+    return torch.inner(x, y), torch.inner(v, w), torch.inner(x, torch.tensor(2.0)), torch.vdot(v, w)
+
+
+@snippet(floats(3, 4, 5), floats(5, 4, 6))
+def tensordots(x, y):
+    return torch.tensordot(x, y, ([1, 2], [1, 0])), torch.tensordot(x, y, ([-1], [0])), torch.tensordot(x[0], y[0], 0)
+
+
+@snippet(floats(2, 3), floats(4, 5), integers(3), floats(2, 2, 2))
+def krons(x, y, i, z):
+    return torch.kron(x, y), torch.kron(x, z), torch.kron(i, i)
+
+
+@snippet(floats(3, 4), floats(4, 5), floats(5, 2), floats(4))
+def chains(a, b, c, v):
+    return torch.linalg.multi_dot([a, b, c]), torch.linalg.multi_dot([v, b, c]), torch.linalg.multi_dot([a, v])
+
+
+@snippet(floats(4, 3), floats(4, 3), floats(1, 3), integers(3, 2))
+def crosses(x, y, z, i):
+    return torch.cross(x, y, dim=-1), torch.linalg.cross(x, z), torch.linalg.cross(i, i.flip(1), dim=0)
+
+
+@snippet(floats(3, 4), floats(3), floats(4))
+def addr(x, v, w):
+    return torch.addr(x, v, w), torch.addr(x, v, w, beta=0.5, alpha=2), torch.addr(x * nan, v, w, beta=0)
+
+
+@snippet(floats(6, 3), floats(6, 4), floats(5, 3, 4), floats(5))
+def bilinear(x, y, w, b):
+    return F.bilinear(x, y, w, b), F.bilinear(x.view(2, 3, 3), y.view(2, 3, 4), w)
+
+
+@snippet(constant([1.0, 1.0, nan, inf, inf, 0.0]), constant([1.00001, 1.1, nan, inf, -inf, 1e-9]))
+def closeness(x, y):
+    return torch.isclose(x, y), torch.isclose(x, y, equal_nan=True), torch.isclose(x, y, rtol=0.2), torch.isclose(x, y, atol=1.0)
+
+
+@snippet(constant([5, -7, 1, 3]), constant([1, 2, 63, 64]))
+def shifts(x, n):
+    return x << 1, x >> 1, x << n, x >> n, x.int() << 31, x.to(torch.uint8) >> 2
+
+
+@snippet(floats(4, 5))
+def leaky(x):
+    return F.rrelu(x), F.rrelu(x, 0.1, 0.5)
+
+
+main()
