@@ -81,63 +81,6 @@ static std::shared_ptr<const PoolPlan> makePlan(const PoolSpec &spec, const Tens
 
 //===--- loops -------------------------------------------------------------------------------------------------------===//
 
-/// The pooled value at `position` (N, C, D'…).
-template <typename Value>
-static Value pooledValue(const PoolSpec &spec, const TensorView &input, const int64_t *position) {
-  int32_t spatialRank = input.rank - 2;
-  int64_t taps = 1, numCounted = 0;
-  for (int32_t i = 0; i < spatialRank; ++i)
-    taps *= spec.window[i];
-  bool isMax = spec.kind == PoolKind::Max;
-  Value result = 0, lowest = std::numeric_limits<Value>::lowest();
-  if constexpr (std::is_floating_point_v<Value>)
-    lowest = -std::numeric_limits<Value>::infinity();
-  if (isMax)
-    result = lowest;
-  for (int64_t tap = 0; tap < taps; ++tap) {
-    int64_t offset = position[0] * input.strides[0] + position[1] * input.strides[1], rest = tap;
-    bool isInside = true, counts = true;
-    for (int32_t i = spatialRank; i-- > 0; rest /= spec.window[i]) {
-      int64_t from = position[2 + i] * spec.stride[i] - spec.padding[2 * i] + rest % spec.window[i] * spec.dilation[i];
-      isInside &= from >= 0 && from < input.sizes[2 + i];
-      counts &= from < input.sizes[2 + i] + spec.padding[2 * i];
-      offset += from * input.strides[2 + i];
-    }
-    numCounted += spec.kind == PoolKind::AvgIncludePad ? counts : isInside;
-    if (!isInside)
-      continue;
-    Value value = loadElement<Value>(input, offset);
-    if (!isMax)
-      result += value;
-    else if (!(value <= result)) // keeps NaN
-      result = value;
-    if (isMax && result != result)
-      return result;
-  }
-  return isMax ? result : result / static_cast<Value>(std::max<int64_t>(1, numCounted));
-}
-
-static void poolInLoops(RunContext &context, const PoolSpec &spec, const TensorView &input, const TensorView &output) {
-  if (isComplex(input.dtype))
-    throw Error(TENON_INTERNAL, "a pooling of complex numbers has no implementation; split it into real parts");
-  int32_t last = output.rank - 1;
-  context.parallelFor(countElements(output) / output.sizes[last], [&](int64_t row) {
-    int64_t position[maxRank], rest = row;
-    for (int32_t i = last; i-- > 0; rest /= output.sizes[i])
-      position[i] = rest % output.sizes[i];
-    int64_t start = offsetOf(output, last, row);
-    for (position[last] = 0; position[last] < output.sizes[last]; ++position[last]) {
-      int64_t offset = start + position[last] * output.strides[last];
-      if (isFloat(input.dtype))
-        storeElement(output, offset, pooledValue<double>(spec, input, position));
-      else
-        storeElement(output, offset, pooledValue<int64_t>(spec, input, position));
-    }
-  });
-}
-
-//===--- channels side by side ---------------------------------------------------------------------------------------===//
-
 /// The taps of one window that lie inside of the input.
 struct Window {
   std::vector<int64_t> offsets; ///< of their first channel
@@ -165,6 +108,50 @@ static void findWindow(const PoolSpec &spec, const TensorView &input, const int6
       window.offsets.push_back(offset);
   }
 }
+
+/// The pooled value of the channel whose elements start at `channel` of the window's.
+template <typename Value>
+static Value pooledValue(const PoolSpec &spec, const TensorView &input, const Window &window, int64_t channel) {
+  bool isMax = spec.kind == PoolKind::Max;
+  Value result = 0, lowest = std::numeric_limits<Value>::lowest();
+  if constexpr (std::is_floating_point_v<Value>)
+    lowest = -std::numeric_limits<Value>::infinity();
+  if (isMax)
+    result = lowest;
+  for (int64_t offset : window.offsets) {
+    Value value = loadElement<Value>(input, offset + channel);
+    if (!isMax)
+      result += value;
+    else if (!(value <= result)) // keeps NaN
+      result = value;
+    if (isMax && result != result)
+      return result;
+  }
+  return isMax ? result : result / static_cast<Value>(std::max<int64_t>(1, window.numCounted));
+}
+
+static void poolInLoops(RunContext &context, const PoolSpec &spec, const TensorView &input, const TensorView &output) {
+  if (isComplex(input.dtype))
+    throw Error(TENON_INTERNAL, "a pooling of complex numbers has no implementation; split it into real parts");
+  int32_t last = output.rank - 1;
+  context.parallelFor(countElements(output) / output.sizes[last], [&](int64_t row) {
+    Window window;
+    int64_t position[maxRank], rest = row;
+    for (int32_t i = last; i-- > 0; rest /= output.sizes[i])
+      position[i] = rest % output.sizes[i];
+    int64_t start = offsetOf(output, last, row);
+    for (position[last] = 0; position[last] < output.sizes[last]; ++position[last]) {
+      findWindow(spec, input, position, window);
+      int64_t offset = start + position[last] * output.strides[last], channel = position[1] * input.strides[1];
+      if (isFloat(input.dtype))
+        storeElement(output, offset, pooledValue<double>(spec, input, window, channel));
+      else
+        storeElement(output, offset, pooledValue<int64_t>(spec, input, window, channel));
+    }
+  });
+}
+
+//===--- channels side by side ---------------------------------------------------------------------------------------===//
 
 /// Pools `count` channels of a window.
 template <typename Type>
