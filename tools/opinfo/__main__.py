@@ -31,7 +31,7 @@ except ImportError:
     sys.exit(SKIPPED)
 
 import samples
-from worker import ABSENT, AGREES, FAILED, UNSUPPORTED, Row, serve
+from worker import ABSENT, AGREES, FAILED, TYPES_AGREE, UNSUPPORTED, Row, serve
 
 ITEMS_PER_PROCESS = 300  # every compiled program stays mapped
 
@@ -119,15 +119,17 @@ def print_report(results, options):
     statuses = collections.defaultdict(collections.Counter)
     for item, rows in results:
         statuses[item.entry].update(row.status for row in rows)
-    claimed = [name for name, count in statuses.items() if count[AGREES] or count[FAILED]]
+    claimed = [name for name, count in statuses.items() if not count.keys() <= {UNSUPPORTED, ABSENT}]
     whole = [name for name in claimed if not statuses[name][UNSUPPORTED]]
     print_reasons(results, UNSUPPORTED, options.reasons)
     print_reasons(results, FAILED, options.reasons)
-    print(f"\nentries of op_db run: {len(statuses)} of {len(samples.ENTRIES)}; claimed: {share(len(claimed), len(statuses))}, "
-          f"{len(whole)} of them with every sample")
-    print(f"samples claimed: {share(counts[AGREES] + counts[FAILED], sum(counts.values()) - counts[ABSENT])}; "
+    print(f"\nentries of op_db run: {len(statuses)} of {len(samples.ENTRIES)}; "
+          f"claimed: {share(len(claimed), len(statuses))}, {len(whole)} of them with every sample")
+    ran = sum(counts.values()) - counts[ABSENT]
+    print(f"samples claimed: {share(ran - counts[UNSUPPORTED], ran)}; "
           f"{counts[ABSENT]} more that PyTorch itself does not run or export")
-    print(f"{counts[AGREES]} samples agree, {counts[FAILED]} fail")
+    print(f"{counts[AGREES]} samples agree, {counts[FAILED]} fail; "
+          f"{counts[TYPES_AGREE]} more, whose values differ from call to call in eager, have its dtypes and shapes")
     return counts
 
 

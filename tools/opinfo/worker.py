@@ -17,7 +17,7 @@ from tenon.compiling import BatchCompiler
 
 SAMPLES_PER_PROGRAM = 16
 
-AGREES, FAILED, UNSUPPORTED, ABSENT = "agrees", "failed", "unsupported", "absent"
+AGREES, TYPES_AGREE, FAILED, UNSUPPORTED, ABSENT = "agrees", "types agree", "failed", "unsupported", "absent"
 
 
 class Row(typing.NamedTuple):
@@ -102,7 +102,8 @@ class Worker:
         rows = []
         for (sample, reference), actual in zip(group, results, strict=True):
             why = disagreement(actual, reference)
-            rows.append(Row(sample.number, FAILED, why) if why else Row(sample.number, AGREES))
+            agrees = AGREES if reference.values else TYPES_AGREE
+            rows.append(Row(sample.number, FAILED, why) if why else Row(sample.number, agrees))
         return rows
 
     def _without_missing(self, op, item, group, program, outcome):
