@@ -95,6 +95,16 @@ def convolutions(x):
     return F.conv2d(F.conv2d(x, weight, padding=1).relu(), back), F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
 
 
+@family(lambda n: torch.randn(1, n, 3, 2) * 3, NON_EMPTY)
+def epilogues(x):
+    """Of products of tiles, where oneDNN is not used: beyond 512 bits, and without SVE."""
+    n = x.shape[1]
+    weight = (torch.cos(torch.arange(n * n, dtype=torch.float32)) / n**0.5).reshape(n, n, 1, 1)
+    activations = (F.relu, F.gelu, lambda t: F.gelu(t, approximate="tanh"), torch.sigmoid, torch.tanh, F.silu, F.hardsigmoid,
+                   F.hardswish, F.leaky_relu, F.elu, F.relu6, F.softplus, F.mish)
+    return tuple(f(F.conv2d(x, weight)) for f in activations) + (F.gelu(F.conv2d(x, weight) + x) * x,)
+
+
 @family(rows)
 def matmuls(x):
     return x @ x.t(), x.t() @ x, F.linear(x, x + 1)

@@ -9,7 +9,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "runtime/src/library/Multiversion.h"
+#include "runtime/src/library/loops/Level.h"
 #include "test/runtime/library/StandaloneRun.h"
 #include "test/runtime/library/TestTensors.h"
 
@@ -38,17 +38,20 @@ template <typename Body> static double bestTime(const Body &body) {
   return best;
 }
 
+typedef float Float16x __attribute__((vector_size(64)));
+static constexpr int vectorWidth = 16;
+
 #pragma clang fp contract(fast)
 /// Runs 12 independent chains of FMAs: enough for four units of latency four with vectors that span two registers.
 TENON_MULTIVERSION static void multiplyAdd(int64_t count, float *result) {
-  library::Float16x sums[12] = {}, factor = library::Float16x{} + 0.999f, addend = library::Float16x{} + 0.001f;
+  Float16x sums[12] = {}, factor = Float16x{} + 0.999f, addend = Float16x{} + 0.001f;
   for (int64_t i = 0; i < count; ++i)
     for (auto &sum : sums) {
       sum = sum * factor + addend;
       asm volatile("" : "+m"(*result)); // keeps the loop from being folded, orders nothing in registers
     }
   for (const auto &sum : sums)
-    for (int lane = 0; lane < library::vectorWidth; ++lane)
+    for (int lane = 0; lane < vectorWidth; ++lane)
       *result += sum[lane];
 }
 
@@ -62,7 +65,7 @@ public:
     double time = bestTime([&] {
       RunContext::of(run.run()).parallelFor(numThreads, [&](int64_t i) { multiplyAdd(count, &results[16 * i]); });
     });
-    peak = 12.0 * 2 * library::vectorWidth * count * numThreads / time * 1e-9;
+    peak = 12.0 * 2 * vectorWidth * count * numThreads / time * 1e-9;
     std::printf("\n%d thread%s, FMA peak %.0f GFLOPS\n%-34s %-36s %9s %7s %5s\n", numThreads, numThreads > 1 ? "s" : "", peak,
                 "op and shape", "implementation", "ms", "GFLOPS", "peak");
   }

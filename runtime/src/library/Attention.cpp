@@ -14,11 +14,12 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "Gemv.h"
+#include "Convert.h"
 #include "PlanCache.h"
 #include "ReferenceAttention.h"
-#include "SoftmaxRows.h"
 #include "TileGemm.h"
+#include "TransposeRows.h"
+#include "loops/RowLoops.h"
 
 #include <algorithm>
 #include <atomic>
@@ -91,19 +92,19 @@ struct Rows {
   int64_t stride;
 };
 
-template <typename Type> void convertRow(const Type *from, int64_t stride, int64_t count, float factor, float *to) {
+/// Element `offset` of `view` and the `count` - 1 behind it, `stride` apart, times `factor`, as f32.
+void convertRow(const TensorView &view, int64_t offset, int64_t stride, int64_t count, float factor, float *to) {
+  if (stride == 1 && isComputedInF32(view.dtype))
+    return readElements(view.dtype, static_cast<const char *>(view.data) + offset * sizeInBytes(view.dtype), count, to, factor);
   for (int64_t i = 0; i < count; ++i)
-    to[i] = static_cast<float>(from[i * stride]) * factor;
+    to[i] = static_cast<float>(loadElement<double>(view, offset + i * stride)) * factor;
 }
 
 /// Copies rows [first, first + count) of head (b, h), times `factor`, to dense f32 rows.
 void copyRows(const TensorView &view, int64_t b, int64_t h, int64_t first, int64_t count, float factor, float *to) {
-  withElementType(view.dtype, [&](auto type) {
-    using Type = decltype(type);
-    const Type *from = static_cast<const Type *>(view.data) + b * view.strides[0] + h * view.strides[1];
-    for (int64_t i = 0; i < count; ++i)
-      convertRow(from + (first + i) * view.strides[2], view.strides[3], view.sizes[3], factor, to + i * view.sizes[3]);
-  });
+  int64_t offset = b * view.strides[0] + h * view.strides[1] + first * view.strides[2];
+  for (int64_t i = 0; i < count; ++i)
+    convertRow(view, offset + i * view.strides[2], view.strides[3], view.sizes[3], factor, to + i * view.sizes[3]);
 }
 
 /// Rows of head (b, h) from `first` on: where they lie if they are f32 with unit stride, else copied to `buffer`.
@@ -159,7 +160,7 @@ private:
     float *scores = workspace.scores, *result = workspace.result + row * call.valueWidth;
     if (call.usesDots)
       for (int64_t i = 0; i < count; ++i)
-        dotRows(query + i * call.width, keys.data, keys.stride, call.width, numKeys, scores + i * keyStride);
+        loops.dotRows(query + i * call.width, keys.data, keys.stride, call.width, numKeys, scores + i * keyStride);
     else
       gemms.multiply(computedRows, computedKeys, call.width, query, call.width, workspace.keys, keyStride, scores, keyStride,
                      false);
@@ -167,7 +168,7 @@ private:
       addSoftmaxStep(firstKey, numKeys, computedKeys, row + i, scores + i * keyStride);
     if (call.usesDots) {
       for (int64_t i = 0; i < count; ++i)
-        addWeightedRows(scores + i * keyStride, values.data, values.stride, call.valueWidth, numKeys,
+        loops.addWeightedRows(scores + i * keyStride, values.data, values.stride, call.valueWidth, numKeys,
                         result + i * call.valueWidth);
       return;
     }
@@ -184,9 +185,10 @@ private:
   void addSoftmaxStep(int64_t firstKey, int64_t numKeys, int64_t computedKeys, int64_t row, float *scores) {
     int64_t seen = call.spec.causal ? std::clamp<int64_t>(firstRow + row + 1 - firstKey, 0, numKeys) : numKeys;
     const float *mask = call.hasMask ? maskRow(firstRow + row, firstKey, seen) : nullptr;
-    float factor = softmaxRow(scores, mask, seen, computedKeys, workspace.max[row], workspace.sum[row]);
+    float factor = loops.softmaxRow(scores, mask, seen, computedKeys, workspace.max[row], workspace.sum[row]);
+    float *result = workspace.result + row * call.valueWidth;
     if (factor != 1 && firstKey > 0)
-      scaleRow(workspace.result + row * call.valueWidth, call.valueWidth, factor);
+      loops.readF32(result, call.valueWidth, factor, result);
   }
 
   /// The mask of `row` for `count` keys as values to add.
@@ -195,35 +197,35 @@ private:
     int64_t offset = b * mask.strides[0] + h * mask.strides[1] + row * mask.strides[2] + firstKey * mask.strides[3];
     if (mask.dtype == DType::F32 && mask.strides[3] == 1)
       return static_cast<const float *>(mask.data) + offset;
-    if (call.maskIsBool) {
-      auto *seen = static_cast<const uint8_t *>(mask.data) + offset;
+    auto *seen = static_cast<const uint8_t *>(mask.data) + offset;
+    if (!call.maskIsBool)
+      convertRow(mask, offset, mask.strides[3], count, 1, workspace.mask);
+    else if (mask.strides[3] == 1)
+      loops.readMask(seen, count, workspace.mask);
+    else
       for (int64_t j = 0; j < count; ++j)
         workspace.mask[j] = seen[j * mask.strides[3]] ? 0.0f : -std::numeric_limits<float>::infinity();
-    } else {
-      withElementType(mask.dtype, [&](auto type) {
-        using Type = decltype(type);
-        convertRow(static_cast<const Type *>(mask.data) + offset, mask.strides[3], count, 1, workspace.mask);
-      });
-    }
     return workspace.mask;
   }
 
   void writeRows() {
     const TensorView &output = call.output;
-    withElementType(output.dtype, [&](auto type) {
-      using Type = decltype(type);
-      Type *to = static_cast<Type *>(output.data) + b * output.strides[0] + h * output.strides[1];
-      for (int64_t row = 0; row < numRows; ++row) {
-        float sum = workspace.sum[row], factor = sum == 0 ? 0 : 1 / sum;
-        const float *from = workspace.result + row * call.valueWidth;
-        Type *target = to + (firstRow + row) * output.strides[2];
+    for (int64_t row = 0; row < numRows; ++row) {
+      // What saw nothing has a sum of zero and a result of zeros.
+      float sum = workspace.sum[row], factor = sum == 0 ? 0 : 1 / sum;
+      float *result = workspace.result + row * call.valueWidth;
+      int64_t offset = b * output.strides[0] + h * output.strides[1] + (firstRow + row) * output.strides[2];
+      if (output.strides[3] == 1)
+        writeElements(output.dtype, result, call.valueWidth, static_cast<char *>(output.data) + offset * sizeInBytes(output.dtype),
+                      factor);
+      else
         for (int64_t f = 0; f < call.valueWidth; ++f)
-          target[f * output.strides[3]] = static_cast<Type>(sum == 0 ? 0.0f : from[f] * factor);
-      }
-    });
+          storeElement(output, offset + f * output.strides[3], result[f] * factor);
+    }
   }
 
   const AttentionCall &call;
+  const RowLoops &loops = rowLoops();
   TileGemms &gemms;
   const Workspace &workspace;
   int64_t b, h, group, firstRow, numRows;

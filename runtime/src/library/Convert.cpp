@@ -7,49 +7,29 @@
 #include "Convert.h"
 
 #include "../Partition.h"
-#include "Multiversion.h"
+#include "loops/RowLoops.h"
 
 using namespace tenon;
 using namespace tenon::library;
 
 //===--- contiguous elements -----------------------------------------------------------------------------------------===//
-// Plain loops, which the compiler vectorises once per instruction set.
 
-TENON_MULTIVERSION static void extendBF16(const uint16_t *from, int64_t count, float *to) {
-  for (int64_t i = 0; i < count; ++i)
-    to[i] = std::bit_cast<float>(uint32_t(from[i]) << 16);
-}
-
-TENON_MULTIVERSION static void extendF16(const _Float16 *from, int64_t count, float *to) {
-  for (int64_t i = 0; i < count; ++i)
-    to[i] = static_cast<float>(from[i]);
-}
-
-TENON_MULTIVERSION static void roundToBF16(const float *from, int64_t count, uint16_t *to) {
-  for (int64_t i = 0; i < count; ++i) {
-    uint32_t word = std::bit_cast<uint32_t>(from[i]);
-    bool isNaN = (word & 0x7fffffffu) > 0x7f800000u;
-    to[i] = static_cast<uint16_t>((isNaN ? word | 0x400000u : word + 0x7fffu + (word >> 16 & 1)) >> 16);
+void library::readElements(DType dtype, const void *from, int64_t count, float *to, float factor) {
+  const RowLoops &loops = rowLoops();
+  switch (dtype) {
+  case DType::BF16: return loops.readBF16(static_cast<const BFloat16 *>(from), count, factor, to);
+  case DType::F16: return loops.readF16(static_cast<const _Float16 *>(from), count, factor, to);
+  default: return loops.readF32(static_cast<const float *>(from), count, factor, to);
   }
 }
 
-TENON_MULTIVERSION static void roundToF16(const float *from, int64_t count, _Float16 *to) {
-  for (int64_t i = 0; i < count; ++i)
-    to[i] = static_cast<_Float16>(from[i]);
-}
-
-void library::extendElements(DType dtype, const void *from, int64_t count, float *to) {
-  if (dtype == DType::BF16)
-    extendBF16(static_cast<const uint16_t *>(from), count, to);
-  else
-    extendF16(static_cast<const _Float16 *>(from), count, to);
-}
-
-void library::roundElements(DType dtype, const float *from, int64_t count, void *to) {
-  if (dtype == DType::BF16)
-    roundToBF16(from, count, static_cast<uint16_t *>(to));
-  else
-    roundToF16(from, count, static_cast<_Float16 *>(to));
+void library::writeElements(DType dtype, const float *from, int64_t count, void *to, float factor) {
+  const RowLoops &loops = rowLoops();
+  switch (dtype) {
+  case DType::BF16: return loops.writeBF16(from, count, factor, static_cast<BFloat16 *>(to));
+  case DType::F16: return loops.writeF16(from, count, factor, static_cast<_Float16 *>(to));
+  default: return loops.readF32(from, count, factor, static_cast<float *>(to));
+  }
 }
 
 //===--- views -------------------------------------------------------------------------------------------------------===//
@@ -77,10 +57,10 @@ static void convertLine(const TensorView &from, int64_t fromOffset, const Tensor
   int64_t count = to.sizes[last];
   bool isContiguous = from.strides[last] == 1 && to.strides[last] == 1;
   if (isContiguous && isHalf(from.dtype))
-    extendElements(from.dtype, static_cast<const uint16_t *>(from.data) + fromOffset, count,
-                   static_cast<float *>(to.data) + toOffset);
+    readElements(from.dtype, static_cast<const uint16_t *>(from.data) + fromOffset, count,
+                 static_cast<float *>(to.data) + toOffset);
   else if (isContiguous)
-    roundElements(to.dtype, static_cast<const float *>(from.data) + fromOffset, count,
+    writeElements(to.dtype, static_cast<const float *>(from.data) + fromOffset, count,
                   static_cast<uint16_t *>(to.data) + toOffset);
   else
     for (int64_t i = 0; i < count; ++i)

@@ -13,11 +13,11 @@ namespace tenon::library {
 
 inline bool isHalf(DType dtype) { return dtype == DType::F16 || dtype == DType::BF16; }
 
-/// Extends `count` contiguous elements of type F16 or BF16.
-void extendElements(DType dtype, const void *from, int64_t count, float *to);
+/// to[i] = from[i] * factor for `count` contiguous elements of F32, F16 or BF16.
+void readElements(DType dtype, const void *from, int64_t count, float *to, float factor = 1);
 
-/// Rounds `count` contiguous elements to F16 or BF16, to nearest even.
-void roundElements(DType dtype, const float *from, int64_t count, void *to);
+/// The same the other way: rounded to nearest even.
+void writeElements(DType dtype, const float *from, int64_t count, void *to, float factor = 1);
 
 /// Copies `from` to `to`: same sizes, any strides. Where the dtypes differ, one is F32 and the other half-width.
 void copyOrConvert(RunContext &context, const TensorView &from, const TensorView &to);

@@ -5,6 +5,8 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "Epilogue.h"
+#include "Convert.h"
+#include "loops/RowLoops.h"
 
 #include <algorithm>
 #include <cmath>
@@ -76,27 +78,6 @@ bool BoundEpilogue::isCheap() const {
 
 //===--- rows --------------------------------------------------------------------------------------------------------===//
 
-template <typename Function> static void transformRow(float *values, int64_t count, const Function &function) {
-  for (int64_t i = 0; i < count; ++i)
-    values[i] = function(values[i]);
-}
-
-/// activation() on f32 values. A switch around loops, since the cheap ones become vector code.
-static void activateRow(const EpilogueStep &step, float *values, int64_t count) {
-  auto alpha = static_cast<float>(step.alpha), beta = static_cast<float>(step.beta);
-  auto transform = [&](const auto &function) { transformRow(values, count, function); };
-  auto hardSigmoid = [](float x) { return std::min(std::max(x + 3.0f, 0.0f), 6.0f) * (1.0f / 6); };
-  switch (step.activation) {
-  case ActivationKind::Relu: return transform([](float x) { return x < 0 ? 0 : x; });
-  case ActivationKind::HardSigmoid: return transform(hardSigmoid);
-  case ActivationKind::HardSwish: return transform([&](float x) { return x * hardSigmoid(x); });
-  case ActivationKind::LeakyRelu: return transform([&](float x) { return x > 0 ? x : alpha * x; });
-  case ActivationKind::Clip: return transform([&](float x) { return x < alpha ? alpha : x > beta ? beta : x; });
-  default:
-    return transform([&](float x) { return static_cast<float>(activation(step.activation, x, step.alpha, step.beta)); });
-  }
-}
-
 /// Offset in elements of the row at `index`, which runs along `inner`.
 static int64_t rowOffset(const TensorView &view, const int64_t *index, int32_t inner) {
   int64_t offset = 0;
@@ -105,18 +86,19 @@ static int64_t rowOffset(const TensorView &view, const int64_t *index, int32_t i
   return offset;
 }
 
-/// values[i] = combine(values[i], element first + i of the operand's row at `offset`).
-template <typename Combine>
-static void combineRow(float *values, int64_t count, const TensorView &operand, int64_t offset, int64_t stride,
-                       const Combine &combine) {
-  if (operand.dtype == DType::F32 && stride == 1) {
-    auto *others = static_cast<const float *>(operand.data) + offset;
+/// `count` elements of `view` from `offset`, `stride` apart, as f32 that lie next to each other: where they are, or in `buffer`.
+static const float *readRow(const TensorView &view, int64_t offset, int64_t stride, int64_t count, float *buffer) {
+  const char *from = static_cast<const char *>(view.data) + offset * static_cast<int64_t>(sizeInBytes(view.dtype));
+  if (view.dtype == DType::F32 && stride == 1)
+    return reinterpret_cast<const float *>(from);
+  if (isComputedInF32(view.dtype) && stride == 1)
+    readElements(view.dtype, from, count, buffer);
+  else if (stride == 0)
+    std::fill_n(buffer, count, static_cast<float>(loadElement<double>(view, offset)));
+  else
     for (int64_t i = 0; i < count; ++i)
-      values[i] = combine(values[i], others[i]);
-    return;
-  }
-  for (int64_t i = 0; i < count; ++i)
-    values[i] = combine(values[i], static_cast<float>(loadElement<double>(operand, offset + i * stride)));
+      buffer[i] = static_cast<float>(loadElement<double>(view, offset + i * stride));
+  return buffer;
 }
 
 EpilogueRows::EpilogueRows(const Epilogue &epilogue, TensorViews extras, const TensorView &output, int32_t inner)
@@ -125,22 +107,29 @@ EpilogueRows::EpilogueRows(const Epilogue &epilogue, TensorViews extras, const T
     operands[i] = broadcastTo(extras.begin[i], output);
 }
 
-void EpilogueRows::apply(float *values, const int64_t *index, int64_t first, int64_t count) const {
-  int32_t next = 0;
+void EpilogueRows::applyToChunk(float *values, const int64_t *index, int64_t first, int64_t count) const {
+  const RowLoops &loops = rowLoops();
+  float buffer[chunk];
+  const TensorView *operand = operands;
+  auto readOperand = [&] {
+    const TensorView &view = *operand++;
+    int64_t stride = view.strides[inner];
+    return readRow(view, rowOffset(view, index, inner) + first * stride, stride, count, buffer);
+  };
   for (const EpilogueStep *step = epilogue.steps; step != epilogue.steps + epilogue.count; ++step) {
-    auto combine = [&](const auto &function) {
-      const TensorView &operand = operands[next++];
-      int64_t stride = operand.strides[inner];
-      combineRow(values, count, operand, rowOffset(operand, index, inner) + first * stride, stride, function);
-    };
-    auto scale = static_cast<float>(step->alpha);
+    auto alpha = static_cast<float>(step->alpha), beta = static_cast<float>(step->beta);
     switch (step->kind) {
-    case EpilogueKind::Activation: activateRow(*step, values, count); break;
-    case EpilogueKind::Add: combine([](float a, float b) { return a + b; }); break;
-    case EpilogueKind::Mul: combine([](float a, float b) { return a * b; }); break;
-    case EpilogueKind::Scale: transformRow(values, count, [=](float x) { return x * scale; }); break;
+    case EpilogueKind::Activation: loops.activate(step->activation, alpha, beta, values, count); break;
+    case EpilogueKind::Add: loops.add(values, readOperand(), count); break;
+    case EpilogueKind::Mul: loops.multiply(values, readOperand(), count); break;
+    case EpilogueKind::Scale: loops.readF32(values, count, alpha, values); break;
     }
   }
+}
+
+void EpilogueRows::apply(float *values, const int64_t *index, int64_t first, int64_t count) const {
+  for (int64_t done = 0; done < count; done += chunk)
+    applyToChunk(values + done, index, first + done, std::min(chunk, count - done));
 }
 
 //===--- whole outputs -----------------------------------------------------------------------------------------------===//
@@ -155,7 +144,6 @@ static int32_t innermostDim(const TensorView &view) {
 
 /// Rows of f16, bf16 and f32 through a buffer of f32.
 static void applyToRows(RunContext &context, const Epilogue &epilogue, TensorViews extras, const TensorView &output) {
-  constexpr int64_t chunk = 256;
   int32_t inner = innermostDim(output);
   int64_t length = output.sizes[inner], stride = output.strides[inner];
   EpilogueRows rows(epilogue, extras, output, inner);
@@ -169,14 +157,20 @@ static void applyToRows(RunContext &context, const Epilogue &epilogue, TensorVie
           row /= output.sizes[dim];
         }
       Type *data = static_cast<Type *>(output.data) + rowOffset(output, index, inner);
-      for (int64_t first = 0; first < length; first += chunk) {
-        float values[chunk];
-        int64_t count = std::min(chunk, length - first);
-        for (int64_t i = 0; i < count; ++i)
-          values[i] = static_cast<float>(data[(first + i) * stride]);
+      for (int64_t first = 0; first < length; first += EpilogueRows::chunk) {
+        float values[EpilogueRows::chunk];
+        int64_t count = std::min(EpilogueRows::chunk, length - first);
+        if (stride == 1)
+          readElements(output.dtype, data + first, count, values);
+        else
+          for (int64_t i = 0; i < count; ++i)
+            values[i] = static_cast<float>(data[(first + i) * stride]);
         rows.apply(values, index, first, count);
-        for (int64_t i = 0; i < count; ++i)
-          data[(first + i) * stride] = static_cast<Type>(values[i]);
+        if (stride == 1)
+          writeElements(output.dtype, values, count, data + first);
+        else
+          for (int64_t i = 0; i < count; ++i)
+            data[(first + i) * stride] = static_cast<Type>(values[i]);
       }
     });
   });

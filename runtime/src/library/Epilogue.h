@@ -50,7 +50,11 @@ public:
   void apply(float *values, const int64_t *index, int64_t first, int64_t count) const;
   bool isEmpty() const { return epilogue.count == 0; }
 
+  /// Values that all steps are applied to before the next ones: they and an operand's stay in the first-level cache.
+  static constexpr int64_t chunk = 256;
+
 private:
+  void applyToChunk(float *values, const int64_t *index, int64_t first, int64_t count) const;
   const Epilogue &epilogue;
   TensorView operands[8];
   int32_t inner;

@@ -22,11 +22,11 @@
 
 #include "Convert.h"
 #include "Epilogue.h"
-#include "Gemv.h"
 #include "MatmulShapes.h"
 #include "NanWatch.h"
 #include "ReferenceMatmul.h"
 #include "TileGemm.h"
+#include "loops/RowLoops.h"
 #include "onednn/Primitive.h"
 
 #include <algorithm>
@@ -235,14 +235,15 @@ static std::shared_ptr<const MatmulPlan> makePlan(MatmulSite &site, const Matmul
 
 /// result[j] = row x column `first + j` of rhs.
 static void multiplyRow(const TensorView &rhs, const float *row, int64_t length, int64_t first, int64_t count, float *result) {
+  const RowLoops &loops = rowLoops();
   int64_t stride = rhs.strides[1];
   switch (rhs.dtype) {
   case DType::BF16:
-    return dotRowsBF16(row, static_cast<const BFloat16 *>(rhs.data) + first * stride, stride, length, count, result);
+    return loops.dotRowsBF16(row, static_cast<const BFloat16 *>(rhs.data) + first * stride, stride, length, count, result);
   case DType::F16:
-    return dotRowsF16(row, static_cast<const _Float16 *>(rhs.data) + first * stride, stride, length, count, result);
+    return loops.dotRowsF16(row, static_cast<const _Float16 *>(rhs.data) + first * stride, stride, length, count, result);
   default:
-    return dotRows(row, static_cast<const float *>(rhs.data) + first * stride, stride, length, count, result);
+    return loops.dotRows(row, static_cast<const float *>(rhs.data) + first * stride, stride, length, count, result);
   }
 }
 
@@ -253,7 +254,7 @@ static void runGemv(const MatmulCall &call) {
   auto *row = static_cast<const float *>(operands.lhs.data);
   if (isHalf(operands.lhs.dtype)) {
     auto *extended = static_cast<float *>(call.context.scratch(static_cast<size_t>(operands.k()) * sizeof(float)));
-    extendElements(operands.lhs.dtype, operands.lhs.data, operands.k(), extended);
+    readElements(operands.lhs.dtype, operands.lhs.data, operands.k(), extended);
     row = extended;
   }
   int64_t rowsPerTask = std::max<int64_t>(4, productsPerTask / std::max<int64_t>(1, operands.k()) / 4 * 4);

@@ -10,7 +10,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "Multiversion.h"
+#include "loops/RowLoops.h"
 #include "onednn/Primitive.h"
 
 #include <algorithm>
@@ -154,28 +154,24 @@ static void poolInLoops(RunContext &context, const PoolSpec &spec, const TensorV
 //===--- channels side by side ---------------------------------------------------------------------------------------===//
 
 /// Pools `count` channels of a window.
-template <typename Type>
-static void poolChannels(const PoolSpec &spec, const Window &window, const Type *input, int64_t count, Type *output) {
-  constexpr int64_t atOnce = 64;
-  bool isMax = spec.kind == PoolKind::Max;
-  float divisor = static_cast<float>(std::max<int64_t>(1, window.numCounted));
-  for (int64_t first = 0; first < count; first += atOnce) {
-    int64_t channels = std::min(atOnce, count - first);
-    float values[atOnce];
-    std::fill_n(values, channels, isMax ? -std::numeric_limits<float>::infinity() : 0.0f);
-    for (int64_t offset : window.offsets) {
-      const Type *from = input + offset + first;
-      if (isMax)
-        for (int64_t c = 0; c < channels; ++c) {
-          auto value = static_cast<float>(from[c]);
-          values[c] = value <= values[c] || values[c] != values[c] ? values[c] : value; // keeps NaN
-        }
-      else
-        for (int64_t c = 0; c < channels; ++c)
-          values[c] += static_cast<float>(from[c]);
-    }
-    for (int64_t c = 0; c < channels; ++c)
-      output[first + c] = static_cast<Type>(isMax ? values[c] : values[c] / divisor);
+static void poolChannels(const PoolSpec &spec, const Window &window, const TensorView &input, int64_t count,
+                         const TensorView &output, int64_t outputOffset) {
+  const RowLoops &loops = rowLoops();
+  auto divisor = static_cast<float>(std::max<int64_t>(1, window.numCounted));
+  auto pool = [&](auto type, auto maxOf, auto meanOf) {
+    using Type = decltype(type);
+    auto *from = static_cast<const Type *>(input.data);
+    Type *to = static_cast<Type *>(output.data) + outputOffset;
+    auto numOffsets = static_cast<int64_t>(window.offsets.size());
+    if (spec.kind == PoolKind::Max)
+      maxOf(window.offsets.data(), numOffsets, from, count, to);
+    else
+      meanOf(window.offsets.data(), numOffsets, divisor, from, count, to);
+  };
+  switch (input.dtype) {
+  case DType::F16: return pool(_Float16(), loops.maxF16, loops.meanF16);
+  case DType::BF16: return pool(BFloat16(), loops.maxBF16, loops.meanBF16);
+  default: return pool(float(), loops.maxF32, loops.meanF32);
   }
 }
 
@@ -183,38 +179,23 @@ static bool hasAdjacentChannels(const TensorView &view) { return view.strides[1]
 
 static void poolSideBySide(RunContext &context, const PoolSpec &spec, const TensorView &input, const TensorView &output) {
   int64_t channels = output.sizes[1], lastSize = output.sizes[output.rank - 1];
-  withF32Type(input.dtype, [&](auto type) {
-    using Type = decltype(type);
-    context.parallelFor(countElements(output) / channels / lastSize, [&](int64_t row) {
-      Window window;
-      int64_t position[maxRank] = {}, rest = row;
-      for (int32_t i = output.rank - 1; i-- > 2; rest /= output.sizes[i])
-        position[i] = rest % output.sizes[i];
-      position[0] = rest;
-      for (position[output.rank - 1] = 0; position[output.rank - 1] < lastSize; ++position[output.rank - 1]) {
-        findWindow(spec, input, position, window);
-        int64_t offset = position[0] * output.strides[0];
-        for (int32_t i = 2; i < output.rank; ++i)
-          offset += position[i] * output.strides[i];
-        poolChannels(spec, window, static_cast<const Type *>(input.data), channels, static_cast<Type *>(output.data) + offset);
-      }
-    });
+  context.parallelFor(countElements(output) / channels / lastSize, [&](int64_t row) {
+    Window window;
+    int64_t position[maxRank] = {}, rest = row;
+    for (int32_t i = output.rank - 1; i-- > 2; rest /= output.sizes[i])
+      position[i] = rest % output.sizes[i];
+    position[0] = rest;
+    for (position[output.rank - 1] = 0; position[output.rank - 1] < lastSize; ++position[output.rank - 1]) {
+      findWindow(spec, input, position, window);
+      int64_t offset = position[0] * output.strides[0];
+      for (int32_t i = 2; i < output.rank; ++i)
+        offset += position[i] * output.strides[i];
+      poolChannels(spec, window, input, channels, output, offset);
+    }
   });
 }
 
 //===--- infinities and NaN ------------------------------------------------------------------------------------------===//
-
-/// True where a word has all bits of `exponent`: infinities and NaN.
-template <typename Word> static TENON_INLINE bool hasExponent(const Word *words, int64_t count, Word exponent) {
-  Word found = 0;
-  for (int64_t i = 0; i < count; ++i)
-    found |= static_cast<Word>((words[i] & exponent) == exponent);
-  return found != 0;
-}
-TENON_MULTIVERSION bool hasSpecials(const uint32_t *words, int64_t count) { return hasExponent(words, count, 0x7f800000u); }
-TENON_MULTIVERSION bool hasSpecials(const uint16_t *words, int64_t count, uint16_t exponent) {
-  return hasExponent(words, count, exponent);
-}
 
 /// oneDNN's maxima lose NaN, and take the least finite number for minus infinity. Reading the input once more costs some
 /// percent of its pooling, and leaves it in cache.
@@ -222,14 +203,15 @@ static bool needsLoops(RunContext &context, const PoolSpec &spec, const TensorVi
   if (spec.kind != PoolKind::Max || !isFloat(input.dtype) || input.dtype == DType::F64)
     return false;
   constexpr int64_t chunk = 1 << 16;
+  const RowLoops &loops = rowLoops();
   int64_t span = spanInElements(input);
   std::atomic<bool> found = false;
   context.parallelFor((span + chunk - 1) / chunk, [&](int64_t task) {
     int64_t begin = task * chunk, count = std::min(chunk, span - begin);
     bool here = input.dtype == DType::F32
-                    ? hasSpecials(static_cast<const uint32_t *>(input.data) + begin, count)
-                    : hasSpecials(static_cast<const uint16_t *>(input.data) + begin, count,
-                                  static_cast<uint16_t>(input.dtype == DType::BF16 ? 0x7f80 : 0x7c00));
+                    ? loops.hasSpecial32(static_cast<const uint32_t *>(input.data) + begin, count)
+                    : loops.hasSpecial16(static_cast<const uint16_t *>(input.data) + begin, count,
+                                         static_cast<uint16_t>(input.dtype == DType::BF16 ? 0x7f80 : 0x7c00));
     if (here)
       found = true;
   });

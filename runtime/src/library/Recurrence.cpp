@@ -11,113 +11,12 @@
 
 #include "Elements.h"
 #include "RunContext.h"
-#include "VectorMath.h"
+#include "loops/RowLoops.h"
 
 #include <algorithm>
-#include <cmath>
 
 using namespace tenon;
 using namespace tenon::library;
-
-#pragma clang fp contract(fast)
-
-namespace {
-/// One row of a step: `length` elements per gate, gates one after the other. `gates` is the state's part and may be written.
-template <typename Real> struct GateRow {
-  RecurrenceKind kind;
-  const Real *projected;
-  Real *gates, *cell, *state, *next; ///< cell: LSTM only; state: what the next one replaces; next: where it goes
-  int64_t length;
-};
-
-/// Doubles one at a time.
-struct OneDouble {
-  double value;
-  static constexpr int64_t width = 1;
-  static OneDouble load(const double *memory, int64_t) { return {*memory}; }
-  void store(double *memory, int64_t) const { *memory = value; }
-  void sigmoid() { value = 1 / (1 + std::exp(-value)); }
-  void tanh() { value = std::tanh(value); }
-  void relu() { value = value < 0 ? 0 : value; }
-};
-
-/// Sixteen floats, of which the last ones may be missing.
-struct SixteenFloats {
-  Float16x value;
-  static constexpr int64_t width = vectorWidth;
-  static TENON_INLINE SixteenFloats load(const float *memory, int64_t count) {
-    if (count >= width)
-      return {*reinterpret_cast<const Float16x *>(memory)};
-    SixteenFloats result = {};
-    for (int64_t i = 0; i < count; ++i)
-      result.value[i] = memory[i];
-    return result;
-  }
-  TENON_INLINE void store(float *memory, int64_t count) const {
-    if (count >= width)
-      *reinterpret_cast<Float16x *>(memory) = value;
-    else
-      for (int64_t i = 0; i < count; ++i)
-        memory[i] = value[i];
-  }
-  TENON_INLINE void sigmoid() { applySigmoid(value); }
-  TENON_INLINE void tanh() { applyTanh(value); }
-  TENON_INLINE void relu() { value = value < 0 ? Float16x{} : value; }
-};
-} // namespace
-
-//===--- gates -------------------------------------------------------------------------------------------------------===//
-
-template <typename Lanes, typename Real> static TENON_INLINE Lanes gate(const GateRow<Real> &row, int number, int64_t at) {
-  int64_t offset = number * row.length + at, count = row.length - at;
-  return {Lanes::load(row.projected + offset, count).value + Lanes::load(row.gates + offset, count).value};
-}
-
-template <typename Lanes, typename Real> static TENON_INLINE Lanes nextOfLstm(const GateRow<Real> &row, int64_t at) {
-  Lanes input = gate<Lanes>(row, 0, at), forget = gate<Lanes>(row, 1, at), candidate = gate<Lanes>(row, 2, at),
-        output = gate<Lanes>(row, 3, at), cell = Lanes::load(row.cell + at, row.length - at);
-  input.sigmoid();
-  forget.sigmoid();
-  candidate.tanh();
-  output.sigmoid();
-  cell.value = forget.value * cell.value + input.value * candidate.value;
-  cell.store(row.cell + at, row.length - at);
-  cell.tanh();
-  return {output.value * cell.value};
-}
-
-template <typename Lanes, typename Real> static TENON_INLINE Lanes nextOfGru(const GateRow<Real> &row, int64_t at) {
-  int64_t offset = 2 * row.length + at, count = row.length - at;
-  Lanes reset = gate<Lanes>(row, 0, at), update = gate<Lanes>(row, 1, at), state = Lanes::load(row.state + at, count);
-  reset.sigmoid();
-  update.sigmoid();
-  Lanes candidate = {Lanes::load(row.projected + offset, count).value +
-                     reset.value * Lanes::load(row.gates + offset, count).value};
-  candidate.tanh();
-  return {(state.value - candidate.value) * update.value + candidate.value};
-}
-
-template <typename Lanes, typename Real> static TENON_INLINE void advance(const GateRow<Real> &row) {
-  for (int64_t at = 0; at < row.length; at += Lanes::width) {
-    Lanes next;
-    switch (row.kind) {
-    case RecurrenceKind::Lstm: next = nextOfLstm<Lanes>(row, at); break;
-    case RecurrenceKind::Gru: next = nextOfGru<Lanes>(row, at); break;
-    case RecurrenceKind::Tanh:
-      next = gate<Lanes>(row, 0, at);
-      next.tanh();
-      break;
-    case RecurrenceKind::Relu:
-      next = gate<Lanes>(row, 0, at);
-      next.relu();
-      break;
-    }
-    next.store(row.next + at, row.length - at);
-  }
-}
-
-TENON_MULTIVERSION static void advanceRow(const GateRow<float> &row) { advance<SixteenFloats>(row); }
-static void advanceRow(const GateRow<double> &row) { advance<OneDouble>(row); }
 
 //===--- steps -------------------------------------------------------------------------------------------------------===//
 
@@ -176,6 +75,9 @@ static void projectState(const Recurrence &r) {
 template <typename Real> static Real *rowOf(const TensorView &matrix, int64_t row) {
   return static_cast<Real *>(matrix.data) + row * matrix.strides[0];
 }
+
+static void advanceRow(const GateRow<float> &row) { rowLoops().advanceGates32(row); }
+static void advanceRow(const GateRow<double> &row) { rowLoops().advanceGates64(row); }
 
 template <typename Real> static void advanceGates(const Recurrence &r, int64_t step) {
   // Some ten microseconds of work: less does not pay for starting threads.

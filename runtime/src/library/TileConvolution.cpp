@@ -15,8 +15,10 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "TileConvolution.h"
+#include "Convert.h"
 #include "ConvolutionShape.h"
 #include "Epilogue.h"
+#include "loops/RowLoops.h"
 
 #include "../StridedCopy.h"
 
@@ -35,8 +37,6 @@ constexpr int64_t positionsPerTile = 128;
 constexpr int64_t outputsPerTile = 512;
 /// Gathered rows of a tile hold about this many elements each, so that they stay in an L2 of 1 MiB.
 constexpr int64_t gatheredDepth = 1024;
-/// Channels of a depthwise convolution that are summed at once: eight NEON registers.
-constexpr int64_t channelsAtOnce = 32;
 
 /// Output position `index` in row-major order.
 struct Position {
@@ -189,12 +189,8 @@ static void runProducts(RunContext &context, const Work &work, TileGemms &tiles,
 
 //===--- depthwise ---------------------------------------------------------------------------------------------------===//
 
-/// A tap that lies inside of the input: offsets of its first channel there and in the weights.
-struct ReachedTap {
-  int64_t input, weight;
-};
-
-static int64_t reachedTaps(const Work &work, const Position &position, ReachedTap *reached) {
+/// Writes the taps that lie inside of the input; returns how many.
+static int64_t reachedTaps(const Work &work, const Position &position, Tap *reached) {
   const ConvolutionShape &shape = work.shape;
   int64_t count = 0;
   for (int64_t outerTap = 0; outerTap < shape.kernel[0] * shape.kernel[1]; ++outerTap) {
@@ -207,38 +203,20 @@ static int64_t reachedTaps(const Work &work, const Position &position, ReachedTa
   return count;
 }
 
-/// result[c] = bias[c] + sum over taps of input[c] * weight[c], for `count` channels.
-template <typename Count>
-static inline void sumTaps(const Work &work, const ReachedTap *taps, int64_t numTaps, int64_t channel, Count count,
-                           float *result) {
-#pragma clang fp contract(fast)
-  float sums[channelsAtOnce];
-  std::copy_n(work.bias + channel, count, sums);
-  for (int64_t tap = 0; tap < numTaps; ++tap) {
-    const float *input = work.input + taps[tap].input + channel, *weight = work.weight + taps[tap].weight + channel;
-    for (int64_t c = 0; c < count; ++c)
-      sums[c] += input[c] * weight[c];
-  }
-  std::copy_n(sums, count, result + channel);
-}
-
-static void runDepthwise(RunContext &context, const Work &work, ReachedTap *workspaces) {
+static void runDepthwise(RunContext &context, const Work &work, Tap *workspaces) {
   const ConvolutionShape &shape = work.shape;
+  const RowLoops &loops = rowLoops();
   int64_t channels = shape.outputChannels, positions = shape.numPositions();
   int64_t numTasks = (positions + positionsPerTile - 1) / positionsPerTile;
   std::atomic<int64_t> next = 0;
   context.parallelFor(std::min<int64_t>(context.numThreads(), numTasks), [&](int64_t worker) {
-    ReachedTap *taps = workspaces + worker * shape.numTaps();
+    Tap *taps = workspaces + worker * shape.numTaps();
     for (int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < numTasks;) {
       int64_t first = task * positionsPerTile, count = std::min(positionsPerTile, positions - first);
       Position position(shape, first);
       for (int64_t i = 0; i < count; ++i, position.advance(shape)) {
-        int64_t numTaps = reachedTaps(work, position, taps), channel = 0;
-        float *result = work.result + (first + i) * channels;
-        for (; channel + channelsAtOnce <= channels; channel += channelsAtOnce)
-          sumTaps(work, taps, numTaps, channel, std::integral_constant<int64_t, channelsAtOnce>(), result);
-        if (channel < channels)
-          sumTaps(work, taps, numTaps, channel, channels - channel, result);
+        int64_t numTaps = reachedTaps(work, position, taps);
+        loops.sumTaps(taps, numTaps, work.bias, work.input, work.weight, channels, work.result + (first + i) * channels);
       }
       work.applyEpilogue(first, count, 0, channels);
     }
@@ -267,6 +245,9 @@ static void convertStrided(RunContext &context, const TensorView &from, const Te
         auto *in = static_cast<const From *>(source.data) + offsetOf(source, source.rank - 1, row);
         auto *out = static_cast<To *>(target.data) + offsetOf(target, target.rank - 1, row);
         int64_t inStride = source.strides[source.rank - 1], outStride = target.strides[target.rank - 1];
+        if (inStride == 1 && outStride == 1)
+          return std::is_same_v<To, float> ? readElements(from.dtype, in, channels, reinterpret_cast<float *>(out))
+                                           : writeElements(to.dtype, reinterpret_cast<const float *>(in), channels, out);
         for (int64_t c = 0; c < channels; ++c)
           out[c * outStride] = static_cast<To>(static_cast<float>(in[c * inStride]));
       });
@@ -349,7 +330,7 @@ namespace {
 /// The f32 operands of a run, in its scratch memory where the call's own do not serve.
 struct Operands {
   float *input = nullptr, *output = nullptr, *weight = nullptr, *bias = nullptr, *gathered = nullptr;
-  ReachedTap *taps = nullptr;
+  Tap *taps = nullptr;
 };
 } // namespace
 
@@ -375,7 +356,7 @@ void TileConvolution::run(const ConvCall &call, const float *packedWeight) {
     own.weight = packedWeight ? nullptr : pieces.take<float>(countElements(call.weight));
     own.bias = pieces.take<float>(shape.outputChannels);
     own.gathered = pieces.take<float>(numThreads * workspaceSize);
-    own.taps = shape.isDepthwise() ? pieces.take<ReachedTap>(numThreads * shape.numTaps()) : nullptr;
+    own.taps = shape.isDepthwise() ? pieces.take<Tap>(numThreads * shape.numTaps()) : nullptr;
     return own;
   };
   Pieces measured(nullptr);

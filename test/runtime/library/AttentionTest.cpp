@@ -6,7 +6,7 @@
 
 #include "StandaloneRun.h"
 #include "TestTensors.h"
-#include "runtime/src/library/SoftmaxRows.h"
+#include "runtime/src/library/loops/RowLoops.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
@@ -147,7 +147,7 @@ TEST_CASE("attention: exp of a row") {
     scores[i] = -static_cast<float>(i) * 0.055f;
   std::vector<float> arguments = scores;
   float max = -INFINITY, sum = 0;
-  CHECK(library::softmaxRow(scores.data(), nullptr, count, count, max, sum) == 0);
+  CHECK(library::rowLoops().softmaxRow(scores.data(), nullptr, count, count, max, sum) == 0);
   CHECK(max == 0);
   for (int64_t i = 0; i < count; ++i) {
     double expected = std::exp(static_cast<double>(arguments[i]));

@@ -240,7 +240,7 @@ void *PackedConstants::get(RunContext &context, const memory::desc &from, const 
   if (isExtended) {
     int64_t count = library::spanInElements(view);
     source = extended.atLeast(static_cast<size_t>(count) * sizeof(float));
-    library::extendElements(view.dtype, view.data, count, static_cast<float *>(source));
+    library::readElements(view.dtype, view.data, count, static_cast<float *>(source));
   }
   if (to.get_inner_nblks() == 0)
     copyPlain(context, plain, source, to, target);

@@ -5,9 +5,8 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "../../RunContext.h"
-#include "../../RunContext.h"
-#include "../Gemv.h"
 #include "../TileGemm.h"
+#include "../loops/RowLoops.h"
 
 #include <algorithm>
 #include <array>
@@ -80,7 +79,7 @@ void TileGemms::multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_
   for (int64_t row = 0; row < m; ++row) {
     if (!accumulate)
       std::fill_n(c + row * ldc, n, 0.0f);
-    addWeightedRows(a + row * lda, b, ldb, n, k, c + row * ldc);
+    rowLoops().addWeightedRows(a + row * lda, b, ldb, n, k, c + row * ldc);
   }
 }
 

@@ -1,0 +1,208 @@
+//===- Vectors.h - the vectors that inner loops work on ----------------------------------------------------------*- C++ -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+//
+// Sixteen floats where vectors have a fixed length: one AVX-512 register, two of AVX2, four of NEON. One register of whatever
+// length with SVE; its types are no members and no elements of arrays. Both have operators, and `mask ? a : b` lane by lane.
+//
+// Memory needs no alignment, and is f32, f16 or bf16; registers hold f32. A load or store of `Whole()` is of a whole vector, one
+// of `Part{count}` of the first `count` lanes: the others are zero and not stored.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_RUNTIME_LIBRARY_LOOPS_VECTORS_H
+#define TENON_RUNTIME_LIBRARY_LOOPS_VECTORS_H
+
+#include "../Elements.h"
+#include "Level.h"
+
+#include <stdint.h>
+#ifdef TENON_SVE
+#include <arm_sve.h>
+#endif
+
+TENON_LOOPS_BEGIN
+
+struct Whole {};
+struct Part {
+  int64_t count;
+};
+
+#ifdef TENON_SVE
+
+typedef svfloat32_t Floats;
+typedef svint32_t Ints;
+// Four vectors at once keep both pipes busy.
+#define TENON_UNROLL _Pragma("clang loop unroll_count(4)")
+
+TENON_INLINE int64_t numLanes() { return static_cast<int64_t>(svcntw()); }
+TENON_INLINE svbool_t lanesOf(Whole) { return svptrue_b32(); }
+TENON_INLINE svbool_t lanesOf(Part part) { return svwhilelt_b32(int64_t(0), part.count); }
+TENON_INLINE Floats splat(float value) { return svdup_f32(value); }
+TENON_INLINE Ints asInts(const Floats &v) { return svreinterpret_s32(v); }
+TENON_INLINE Floats asFloats(const Ints &v) { return svreinterpret_f32(v); }
+
+template <typename Extent> TENON_INLINE Floats load(const float *from, Extent extent) { return svld1(lanesOf(extent), from); }
+template <typename Extent> TENON_INLINE Floats load(const BFloat16 *from, Extent extent) {
+  return svreinterpret_f32(svld1uh_s32(lanesOf(extent), &from->bits) << 16);
+}
+template <typename Extent> TENON_INLINE Floats load(const _Float16 *from, Extent extent) {
+  svint32_t bits = svld1uh_s32(lanesOf(extent), reinterpret_cast<const uint16_t *>(from));
+  return svcvt_f32_x(svptrue_b32(), svreinterpret_f16(bits));
+}
+template <typename Extent> TENON_INLINE Ints loadBytes(const uint8_t *from, Extent extent) {
+  return svld1ub_s32(lanesOf(extent), from);
+}
+template <typename Extent> TENON_INLINE Ints loadWords(const uint32_t *from, Extent extent) {
+  return svreinterpret_s32(svld1(lanesOf(extent), from));
+}
+template <typename Extent> TENON_INLINE Ints loadWords(const uint16_t *from, Extent extent) {
+  return svld1uh_s32(lanesOf(extent), from);
+}
+
+/// The lanes of `extent`; the others are `other`.
+template <typename Extent> TENON_INLINE Floats orElse(const Floats &v, Extent extent, float other) {
+  return svsel(lanesOf(extent), v, svdup_f32(other));
+}
+
+template <typename Extent> TENON_INLINE void store(float *to, const Floats &v, Extent extent) {
+  svst1(lanesOf(extent), to, v);
+}
+/// Stores the low halves of the lanes.
+template <typename Extent> TENON_INLINE void storeHalves(uint16_t *to, const Ints &v, Extent extent) {
+  svst1h(lanesOf(extent), reinterpret_cast<int16_t *>(to), v);
+}
+template <typename Extent> TENON_INLINE void store(_Float16 *to, const Floats &v, Extent extent) {
+  storeHalves(reinterpret_cast<uint16_t *>(to), svreinterpret_s32(svcvt_f16_x(svptrue_b32(), v)), extent);
+}
+
+/// The logical shift.
+TENON_INLINE Ints shiftRight(const Ints &v, uint32_t by) {
+  return svreinterpret_s32(svlsr_x(svptrue_b32(), svreinterpret_u32(v), by));
+}
+
+TENON_INLINE float sumOf(const Floats &v) { return svaddv(svptrue_b32(), v); }
+/// The greatest lane that is a number; minus infinity where there is none.
+TENON_INLINE float greatestOf(const Floats &v) { return svmaxnmv(svptrue_b32(), v); }
+TENON_INLINE bool isAnySet(const Ints &v) { return svptest_any(svptrue_b32(), svcmpne(svptrue_b32(), v, 0)); }
+TENON_INLINE float firstOf(const Floats &v) { return svlasta(svpfalse(), v); }
+
+#else
+
+inline constexpr int64_t fixedLanes = 16;
+typedef float Floats __attribute__((vector_size(64)));
+typedef int32_t Ints __attribute__((vector_size(64)));
+typedef uint32_t Words __attribute__((vector_size(64)));
+typedef uint16_t Halves __attribute__((vector_size(32)));
+typedef _Float16 HalfFloats __attribute__((vector_size(32)));
+typedef uint8_t Bytes __attribute__((vector_size(16)));
+#define TENON_UNROLL
+
+// Vectors are passed by reference: by value they would change the calling convention between the clones.
+TENON_INLINE int64_t numLanes() { return fixedLanes; }
+TENON_INLINE Floats splat(float value) { return Floats{} + value; }
+TENON_INLINE Ints asInts(const Floats &v) { return reinterpret_cast<Ints>(v); }
+TENON_INLINE Floats asFloats(const Ints &v) { return reinterpret_cast<Floats>(v); }
+
+
+template <typename Vector> struct __attribute__((packed, may_alias)) InMemory {
+  Vector value;
+};
+template <typename Vector, typename Element> TENON_INLINE Vector loadLanes(const Element *from, Whole) {
+  return reinterpret_cast<const InMemory<Vector> *>(from)->value;
+}
+template <typename Vector, typename Element> TENON_INLINE Vector loadLanes(const Element *from, Part part) {
+  Vector result = {};
+  for (int64_t i = 0; i < part.count; ++i)
+    result[i] = from[i];
+  return result;
+}
+template <typename Vector, typename Element> TENON_INLINE void storeLanes(Element *to, const Vector &v, Whole) {
+  reinterpret_cast<InMemory<Vector> *>(to)->value = v;
+}
+template <typename Vector, typename Element> TENON_INLINE void storeLanes(Element *to, const Vector &v, Part part) {
+  for (int64_t i = 0; i < part.count; ++i)
+    to[i] = v[i];
+}
+
+template <typename Extent> TENON_INLINE Floats load(const float *from, Extent extent) { return loadLanes<Floats>(from, extent); }
+template <typename Extent> TENON_INLINE Floats load(const BFloat16 *from, Extent extent) {
+  return asFloats(__builtin_convertvector(loadLanes<Halves>(&from->bits, extent), Ints) << 16);
+}
+template <typename Extent> TENON_INLINE Floats load(const _Float16 *from, Extent extent) {
+  return __builtin_convertvector(loadLanes<HalfFloats>(from, extent), Floats);
+}
+template <typename Extent> TENON_INLINE Ints loadBytes(const uint8_t *from, Extent extent) {
+  return __builtin_convertvector(loadLanes<Bytes>(from, extent), Ints);
+}
+template <typename Extent> TENON_INLINE Ints loadWords(const uint32_t *from, Extent extent) {
+  return loadLanes<Ints>(reinterpret_cast<const int32_t *>(from), extent);
+}
+template <typename Extent> TENON_INLINE Ints loadWords(const uint16_t *from, Extent extent) {
+  return __builtin_convertvector(loadLanes<Halves>(from, extent), Ints);
+}
+
+TENON_INLINE Floats orElse(const Floats &v, Whole, float) { return v; }
+TENON_INLINE Floats orElse(const Floats &v, Part part, float other) {
+  Floats result = v;
+  for (int64_t i = part.count; i < fixedLanes; ++i)
+    result[i] = other;
+  return result;
+}
+
+template <typename Extent> TENON_INLINE void store(float *to, const Floats &v, Extent extent) { storeLanes(to, v, extent); }
+template <typename Extent> TENON_INLINE void storeHalves(uint16_t *to, const Ints &v, Extent extent) {
+  storeLanes(to, __builtin_convertvector(v, Halves), extent);
+}
+template <typename Extent> TENON_INLINE void store(_Float16 *to, const Floats &v, Extent extent) {
+  storeLanes(to, __builtin_convertvector(v, HalfFloats), extent);
+}
+
+TENON_INLINE Ints shiftRight(const Ints &v, uint32_t by) {
+  return reinterpret_cast<Ints>(reinterpret_cast<Words>(v) >> by);
+}
+
+TENON_INLINE float sumOf(const Floats &v) {
+  float sum = 0;
+  for (int64_t lane = 0; lane < fixedLanes; ++lane)
+    sum += v[lane];
+  return sum;
+}
+TENON_INLINE float greatestOf(const Floats &v) {
+  float greatest = -__builtin_inff();
+  for (int64_t lane = 0; lane < fixedLanes; ++lane)
+    greatest = greatest < v[lane] ? v[lane] : greatest;
+  return greatest;
+}
+TENON_INLINE bool isAnySet(const Ints &v) {
+  int32_t all = 0;
+  for (int64_t lane = 0; lane < fixedLanes; ++lane)
+    all |= v[lane];
+  return all != 0;
+}
+TENON_INLINE float firstOf(const Floats &v) { return v[0]; }
+
+#endif
+
+/// Rounds to nearest, ties to even; NaN stays NaN.
+template <typename Extent> TENON_INLINE void store(BFloat16 *to, const Floats &v, Extent extent) {
+  Ints bits = asInts(v), lowestKept = shiftRight(bits, 16) & 1;
+  Ints rounded = shiftRight(bits + lowestKept + 0x7fff, 16), quiet = shiftRight(bits | 0x400000, 16);
+  storeHalves(&to->bits, (bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded, extent);
+}
+
+/// Calls body(first, Whole()) for each whole vector of `count` elements, and body(first, Part) for those behind them.
+template <typename Body> TENON_INLINE void forEachVector(int64_t count, const Body &body) {
+  int64_t first = 0, lanes = numLanes();
+  TENON_UNROLL
+  for (; first + lanes <= count; first += lanes)
+    body(first, Whole());
+  if (first < count)
+    body(first, Part{count - first});
+}
+
+TENON_LOOPS_END
+
+#endif // TENON_RUNTIME_LIBRARY_LOOPS_VECTORS_H
