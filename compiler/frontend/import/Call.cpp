@@ -23,7 +23,8 @@ const OpTable &OpTable::get() {
           addPoolingRows, addAttentionRows, addIndexingRows, addDataMovementRows, addReductionRows, addResamplingRows,
           addSortingRows, addScanRows, addScatteringRows, addGroupedMatmulRows, addWindowRows,
           addLossRows, addDistanceRows, addRecurrentRows, addEmbeddingBagRows,
-          addAntialiasedResamplingRows, addProductRows})
+          addAntialiasedResamplingRows, addProductRows, addOrderStatisticRows, addJoiningRows, addDiagonalRows,
+          addSignalWindowRows, addQuantizationRows, addSpecialFunctionRows, addEinsumRows})
       addRows(result);
     return result;
   }();
@@ -133,6 +134,23 @@ Tensor Call::read(StringRef name) {
   if (alias == scope.tensors.end())
     return unsupported(("argument '" + name + "' is no tensor of the graph").str());
   return autocast(alias->second->read(e));
+}
+
+bool Call::isRowMajor(StringRef name) {
+  auto *ref = argument(name).getIf<TensorRef>();
+  auto meta = ref ? scope.graph.tensorValues.find(ref->name) : scope.graph.tensorValues.end();
+  if (meta == scope.graph.tensorValues.end() || !meta->second.storageOffset.isStatic() ||
+      meta->second.storageOffset.staticValue() != 0)
+    return false;
+  int64_t expected = 1;
+  for (auto [size, stride] : llvm::reverse(llvm::zip(meta->second.sizes, meta->second.strides))) {
+    if (!size.isStatic() || !stride.isStatic())
+      return false;
+    if (size.staticValue() != 1 && stride.staticValue() != expected)
+      return false;
+    expected *= size.staticValue();
+  }
+  return true;
 }
 
 // A number in the place of a tensor is a 0-d tensor of its Python kind's dtype.

@@ -68,6 +68,9 @@ public:
   /// Dimension numbers; all of them where the argument is None or empty.
   llvm::SmallVector<int64_t> dims(llvm::StringRef name, int64_t rank);
 
+  /// True where the exported program saw the tensor's elements lie row by row from the beginning of their memory.
+  bool isRowMajor(llvm::StringRef name);
+
   /// Metadata of the results, tensors of lists counted one by one.
   size_t numResults() const { return results.size(); }
   ScalarType resultDtype(size_t i = 0) const { return results[i]->dtype; }
@@ -121,6 +124,13 @@ void addAttentionRows(OpTable &table);
 void addIndexingRows(OpTable &table);
 void addDataMovementRows(OpTable &table);
 void addReductionRows(OpTable &table);
+void addOrderStatisticRows(OpTable &table);
+void addJoiningRows(OpTable &table);
+void addDiagonalRows(OpTable &table);
+void addSignalWindowRows(OpTable &table);
+void addQuantizationRows(OpTable &table);
+void addSpecialFunctionRows(OpTable &table);
+void addEinsumRows(OpTable &table);
 void addResamplingRows(OpTable &table);
 void addSortingRows(OpTable &table);
 void addScanRows(OpTable &table);
@@ -134,6 +144,8 @@ void addEmbeddingBagRows(OpTable &table);
 void addAntialiasedResamplingRows(OpTable &table);
 void addProductRows(OpTable &table);
 
+/// `tensor` with the elements along `dims` (negative ones count from the end) in reverse order.
+Tensor flipped(Emitter &e, const Tensor &tensor, llvm::ArrayRef<int64_t> dims);
 /// x - max - log(sum(exp(x - max))) along `dim`, as `result`.
 Tensor logSoftmax(Call &call, const Tensor &x, int64_t dim, ScalarType result);
 /// The factor an upsample node gives for spatial dimension `axis`; null where its sizes decide.

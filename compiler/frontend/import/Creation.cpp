@@ -4,12 +4,17 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "compiler/frontend/import/Call.h"
+#include "compiler/frontend/import/Sorting.h"
+#include "compiler/ir/TenonDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+#include <cmath>
 
 using namespace mlir;
+using namespace tenon;
 using namespace tenon::aten;
 
 // The position along dimension `dim` as a number of dtype `type`.
@@ -37,8 +42,9 @@ static Results importArange(Call &call) {
   })};
 }
 
-// From both ends towards the middle, as ATen does, so that the last element is `end` exactly.
-static Results importLinspace(Call &call) {
+// From both ends towards the middle, as ATen does, so that the last element is `end` exactly. `shape` makes of the number on
+// the line what the op shows.
+static Results importLine(Call &call, llvm::function_ref<Value(Math &, Value)> shape) {
   double start = call.real("start"), end = call.real("end");
   int64_t steps = call.integer("steps");
   double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
@@ -50,8 +56,56 @@ static Results importLinspace(Call &call) {
     Value fromEnd = m.sub(m.constant(static_cast<double>(steps - 1)), i);
     Value high = m.sub(m.constant(end), m.mul(m.constant(step), fromEnd));
     Value isLow = m.compare(Math::Order::Lt, i, m.constant(static_cast<double>(steps == 1 ? 1 : steps / 2)));
-    return castScalar(b, loc, m.select(isLow, low, high), compute, result);
+    return castScalar(b, loc, shape(m, m.select(isLow, low, high)), compute, result);
   })};
+}
+
+static Results importLinspace(Call &call) {
+  return importLine(call, [](Math &, Value x) { return x; });
+}
+
+static Results importLogspace(Call &call) {
+  double base = call.real("base");
+  if (!isFloat(call.resultDtype()) || base <= 0)
+    return {call.unsupported("a logarithmic scale of integers, or of a base that is not positive")};
+  return importLine(call, [&](Math &m, Value x) -> Value {
+    return math::Exp2Op::create(m.b, m.loc, m.mul(x, m.constant(std::log2(base))));
+  });
+}
+
+// Rows and columns of the elements on one side of a diagonal, row by row.
+static Results importTriangleIndices(Call &call, Math::Order order) {
+  Emitter &e = call.e;
+  Size rows = call.size("row"), columns = call.size("col"), count = call.resultSizes()[1];
+  int64_t diagonal = call.integer("offset");
+  Tensor places = positionsWhere(call, {rows, columns}, count, [&](Math &m, ArrayRef<Value> position) {
+    return m.compare(order, m.sub(position[1], position[0]), m.constant(static_cast<double>(diagonal)));
+  });
+  Value width = e.index(columns);
+  return {e.mapped(places, e.dimsMap(2, 1), call.resultSizes(), call.resultDtype(), [&](OpBuilder &b, Location loc, ValueRange args) {
+    Math m(b, loc, ScalarType::Int64);
+    Value n = arith::IndexCastOp::create(b, loc, b.getI64Type(), width);
+    Value isRow = m.compare(Math::Order::Eq, position(b, loc, 0, ScalarType::Int64), m.constant(0));
+    return castScalar(b, loc, m.select(isRow, m.div(args[0], n), m.rem(args[0], n)), ScalarType::Int64, call.resultDtype());
+  })};
+}
+
+// Powers 0, 1, … of each element along a last dimension: running products of a one and copies of it.
+static Results importVander(Call &call, bool ascends) {
+  Emitter &e = call.e;
+  Tensor x = e.cast(call.tensor("x"), call.resultDtype());
+  Sizes sizes = call.resultSizes();
+  int64_t last = x.rank();
+  Tensor factors = e.pointwise(e.unsqueeze(x, last), sizes, x.dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
+    Math m(b, loc, ScalarType::Int64);
+    Value isFirst = m.compare(Math::Order::Eq, position(b, loc, last, ScalarType::Int64), m.constant(0));
+    return m.select(isFirst, scalarConstant(b, loc, x.dtype, int64_t{1}), args[0]);
+  });
+  Tensor powers = e.empty(sizes, x.dtype);
+  auto scan = ScanOp::create(e.b, e.loc, TypeRange{powers.value.getType()}, factors.value, ValueRange{powers.value},
+                             ScanKind::Prod, last);
+  powers.value = scan->getResult(0);
+  return {ascends ? powers : flipped(e, powers, last)};
 }
 
 static Results importEye(Call &call) {
@@ -94,7 +148,12 @@ void tenon::aten::addCreationRows(OpTable &table) {
   table.add("scalar_tensor", [](Call &call) { return importFilled(call, call.scalar("s")); });
   table.add("arange", importArange);
   table.add("linspace", importLinspace);
+  table.add("logspace", importLogspace);
   table.add("eye", importEye);
+  table.add("tril_indices", [](Call &call) { return importTriangleIndices(call, Math::Order::Le); });
+  table.add("triu_indices", [](Call &call) { return importTriangleIndices(call, Math::Order::Ge); });
+  table.add("vander", [](Call &call) { return importVander(call, call.boolean("increasing")); });
+  table.add("linalg_vander", [](Call &call) { return importVander(call, /*ascends=*/true); });
   table.add("tril", [](Call &call) { return importTriangle(call, Math::Order::Le); });
   table.add("triu", [](Call &call) { return importTriangle(call, Math::Order::Ge); });
   for (auto name : {"rand", "randn", "rand_like", "randn_like", "randint", "randint_like", "bernoulli", "multinomial",

@@ -1,4 +1,4 @@
-//===- DataMovement.cpp - joining, repeating, padding, reordering -------------------------------------------------===//
+//===- DataMovement.cpp - repeating, padding, reordering ----------------------------------------------------------===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //
@@ -11,30 +11,6 @@
 
 using namespace mlir;
 using namespace tenon::aten;
-
-// Legacy: an empty 1-d tensor joins with anything.
-static bool isLegacyEmpty(const Tensor &tensor) { return tensor.rank() == 1 && staticSize(tensor.sizes[0]) == 0; }
-
-static Results importCat(Call &call) {
-  Emitter &e = call.e;
-  SmallVector<Tensor> parts;
-  int64_t rank = call.resultSizes().size();
-  for (const Tensor &tensor : call.tensors("tensors"))
-    if (!(isLegacyEmpty(tensor) && rank != 1))
-      parts.push_back(e.cast(tensor, call.resultDtype()));
-  if (parts.empty())
-    return {call.unsupported("a list of empty tensors")};
-  return {e.concat(parts, call.dim("dim", rank))};
-}
-
-static Results importStack(Call &call) {
-  Emitter &e = call.e;
-  int64_t dim = call.dim("dim", call.resultSizes().size());
-  SmallVector<Tensor> parts;
-  for (const Tensor &tensor : call.tensors("tensors"))
-    parts.push_back(e.unsqueeze(e.cast(tensor, call.resultDtype()), dim));
-  return {e.concat(parts, dim)};
-}
 
 // repeat and tile: every dimension becomes (times, size), then one.
 static Results importRepeat(Call &call, StringRef timesName) {
@@ -85,17 +61,35 @@ static Tensor remap(Emitter &e, const Tensor &tensor, SizesRef sizes, const Coor
   });
 }
 
-static Results importFlip(Call &call) {
-  Emitter &e = call.e;
-  Tensor self = call.tensor("self");
+Tensor tenon::aten::flipped(Emitter &e, const Tensor &self, ArrayRef<int64_t> dims) {
   SmallVector<Value> last(self.rank());
-  for (int64_t given : call.integers("dims")) { // an empty list names no dimension
+  for (int64_t given : dims) {
     int64_t dim = given < 0 ? given + self.rank() : given;
     last[dim] = e.index(e.sub(self.sizes[dim], e.size(1)));
   }
-  return {remap(e, self, self.sizes, [&](OpBuilder &b, Location loc, Value position, int64_t dim) -> Value {
+  return remap(e, self, self.sizes, [&](OpBuilder &b, Location loc, Value position, int64_t dim) -> Value {
     return last[dim] ? Value(arith::SubIOp::create(b, loc, last[dim], position)) : position;
-  })};
+  });
+}
+
+// An empty list names no dimension.
+static Results importFlip(Call &call) { return {flipped(call.e, call.tensor("self"), call.integers("dims"))}; }
+
+// A quarter turn from the first dimension to the second: the second reversed, then both swapped.
+static Results importRot90(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = call.integers("dims");
+  for (int64_t &dim : dims)
+    dim += dim < 0 ? self.rank() : 0;
+  if (dims.size() != 2)
+    return {call.unsupported("a rotation between other than two dimensions")};
+  switch (((call.integer("k") % 4) + 4) % 4) {
+  case 1: return {e.transpose(flipped(e, self, dims[1]), dims[0], dims[1])};
+  case 2: return {flipped(e, self, dims)};
+  case 3: return {e.transpose(flipped(e, self, dims[0]), dims[0], dims[1])};
+  default: return {e.cast(self, call.resultDtype())};
+  }
 }
 
 // Two slices joined the other way round, dimension by dimension.
@@ -225,39 +219,16 @@ static Results importDiff(Call &call) {
   return {result};
 }
 
-static Results importMeshgrid(Call &call) {
-  Emitter &e = call.e;
-  SmallVector<Tensor> tensors = call.tensors("tensors");
-  bool swaps = call.string("indexing") == "xy" && tensors.size() > 1;
-  Results results;
-  for (auto [i, tensor] : llvm::enumerate(tensors)) {
-    size_t dim = swaps && i < 2 ? 1 - i : i;
-    Sizes single(tensors.size(), e.size(1));
-    single[dim] = e.product(tensor.sizes);
-    results.push_back(e.broadcast(e.reshape(tensor, single), call.resultSizes(i)));
-  }
-  return results;
-}
-
-static Results importBroadcastTensors(Call &call) {
-  Results results;
-  for (auto [i, tensor] : llvm::enumerate(call.tensors("tensors")))
-    results.push_back(call.e.broadcast(tensor, call.resultSizes(i)));
-  return results;
-}
-
 void tenon::aten::addDataMovementRows(OpTable &table) {
-  for (auto name : {"cat", "concat", "concatenate"})
-    table.add(name, importCat);
-  table.add("stack", importStack);
   table.add("repeat", [](Call &call) { return importRepeat(call, "repeats"); });
   table.add("tile", [](Call &call) { return importRepeat(call, "dims"); });
   table.add("repeat_interleave.self_int", importRepeatInterleave);
   table.add("flip", importFlip);
+  table.add("fliplr", [](Call &call) { return Results{flipped(call.e, call.tensor("self"), 1)}; });
+  table.add("flipud", [](Call &call) { return Results{flipped(call.e, call.tensor("self"), 0)}; });
+  table.add("rot90", importRot90);
   table.add("roll", importRoll);
   for (auto name : {"pad", "constant_pad_nd"})
     table.add(name, importPad);
   table.add("diff", importDiff);
-  table.add("meshgrid", importMeshgrid);
-  table.add("broadcast_tensors", importBroadcastTensors);
 }

@@ -378,20 +378,6 @@ Tensor Emitter::keepDims(const Tensor &reduced, const Tensor &original, ArrayRef
   return reshape(reduced, sizes);
 }
 
-Tensor Emitter::matmul(const Tensor &lhs, const Tensor &rhs, const Tensor &bias) {
-  int64_t rank = lhs.rank();
-  Sizes sizes = lhs.sizes;
-  sizes[rank - 1] = rhs.sizes[rank - 1];
-  for (int64_t dim = 0; dim < rank - 2; ++dim)
-    if (isOne(sizes[dim]))
-      sizes[dim] = rhs.sizes[dim];
-  Tensor init = empty(sizes, lhs.dtype);
-  auto op = MatmulOp::create(b, loc, TypeRange{init.value.getType()}, lhs.value, rhs.value, bias.value, ValueRange{},
-                             ValueRange{init.value}, b.getArrayAttr({}));
-  init.value = op->getResult(0);
-  return init;
-}
-
 void Emitter::checkIndex(const Tensor &indices, Size size, StringRef what) {
   CheckIndexOp::create(b, loc, indices.value, index(size), b.getStringAttr(what));
 }

@@ -93,6 +93,33 @@ static Results importGather(Call &call) {
   return {readIndexed(call, self, indexed, llvm::to_vector(llvm::seq<int64_t>(0, self.rank())), call.resultSizes())};
 }
 
+// Elements by their positions in row-major order.
+static Results importTake(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self"), indices = call.tensor("index");
+  Tensor flat = e.reshape(self, Sizes{e.product(self.sizes)});
+  IndexedDim all{indices, e.b.getMultiDimIdentityMap(indices.rank())};
+  return {readIndexed(call, flat, {all}, {0}, indices.sizes)};
+}
+
+// As gather, both operands broadcast but for the dimension; without one, both are flat.
+static Results importTakeAlongDim(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self"), indices = call.tensor("indices");
+  if (!call.has("dim")) {
+    self = e.reshape(self, Sizes{e.product(self.sizes)});
+    indices = e.reshape(indices, Sizes{e.product(indices.sizes)});
+  }
+  int64_t rank = self.rank(), dim = call.has("dim") ? call.dim("dim", rank) : 0;
+  if (rank == 0 || indices.rank() != rank)
+    return {call.unsupported("indices of another rank than what they read")};
+  Sizes sizes = call.resultSizes(), source = sizes;
+  source[dim] = self.sizes[dim];
+  SmallVector<std::optional<IndexedDim>> indexed(rank);
+  indexed[dim] = IndexedDim{e.broadcast(indices, sizes), e.b.getMultiDimIdentityMap(rank)};
+  return {readIndexed(call, e.broadcast(self, source), indexed, llvm::to_vector(llvm::seq<int64_t>(0, rank)), sizes)};
+}
+
 // x[i, :, j]: index tensors broadcast to one block of dimensions, which stands where the first of them stood if they
 // are adjacent and in front otherwise (NumPy's rule).
 static Results importIndex(Call &call) {
@@ -143,5 +170,7 @@ void tenon::aten::addIndexingRows(OpTable &table) {
   table.add("embedding", importEmbedding);
   table.add("index_select", importIndexSelect);
   table.add("gather", importGather);
+  table.add("take", importTake);
+  table.add("take_along_dim", importTakeAlongDim);
   table.add("index", importIndex);
 }

@@ -5,21 +5,53 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "compiler/frontend/import/Call.h"
+#include "compiler/ir/TenonDialect.h"
 
 using namespace mlir;
+using namespace tenon;
 using namespace tenon::aten;
+
+// Libraries multiply floats only: integers are sums of products in a loop, in their own type as ATen has it.
+static Tensor integerProduct(Emitter &e, const Tensor &lhs, const Tensor &rhs, SizesRef sizes) {
+  int64_t rank = sizes.size(); // the loop's dimension `rank` is the one that is summed over
+  Sizes loop(sizes);
+  loop.push_back(lhs.sizes.back());
+  auto mapOf = [&](const Tensor &operand, int64_t second, int64_t last) {
+    SmallVector<AffineExpr> exprs;
+    for (int64_t dim = 0; dim < rank - 2; ++dim)
+      exprs.push_back(isOne(operand.sizes[dim]) ? e.b.getAffineConstantExpr(0) : e.b.getAffineDimExpr(dim));
+    exprs.append({e.b.getAffineDimExpr(second), e.b.getAffineDimExpr(last)});
+    return AffineMap::get(rank + 1, 0, exprs, e.b.getContext());
+  };
+  ScalarType dtype = lhs.dtype;
+  return e.reduceMapped(
+      {lhs, rhs}, {mapOf(lhs, rank - 2, rank), mapOf(rhs, rank, rank - 1)}, loop, rank, dtype, Scalar::of(int64_t{0}),
+      [&](OpBuilder &b, Location loc, ValueRange args) { return Math(b, loc, dtype).mul(args[0], args[1]); },
+      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, dtype).add(acc, next); });
+}
+
+Tensor Emitter::matmul(const Tensor &lhs, const Tensor &rhs, const Tensor &bias) {
+  int64_t rank = lhs.rank();
+  Sizes sizes = lhs.sizes;
+  sizes[rank - 1] = rhs.sizes[rank - 1];
+  for (int64_t dim = 0; dim < rank - 2; ++dim)
+    if (isOne(sizes[dim]))
+      sizes[dim] = rhs.sizes[dim];
+  if (!isFloat(lhs.dtype)) {
+    Tensor product = integerProduct(*this, lhs, rhs, sizes);
+    return bias ? compute({product, bias}, lhs.dtype, [](Math &m, ValueRange args) { return m.add(args[0], args[1]); }) : product;
+  }
+  Tensor init = empty(sizes, lhs.dtype);
+  auto op = MatmulOp::create(b, loc, TypeRange{init.value.getType()}, lhs.value, rhs.value, bias.value, ValueRange{},
+                             ValueRange{init.value}, b.getArrayAttr({}));
+  init.value = op->getResult(0);
+  return init;
+}
 
 // [a, b, K] as [a * b, K].
 static Tensor collapseRows(Emitter &e, const Tensor &tensor) {
   SizesRef sizes = tensor.sizes;
   return e.reshape(tensor, Sizes{e.product(sizes.drop_back()), sizes.back()});
-}
-
-static bool rejectIntegers(Call &call, const Tensor &tensor) {
-  if (isFloat(tensor.dtype))
-    return false;
-  call.unsupported("matrix product of integers");
-  return true;
 }
 
 // input x weight^T + bias: leading dimensions are rows of one product.
@@ -28,8 +60,6 @@ static Results importLinear(Call &call) {
   Tensor input = call.tensor("input"), weight = call.tensor("weight"), bias = call.optionalTensor("bias");
   if (weight.rank() != 2 || (bias && bias.rank() != 1) || input.rank() < 1)
     return {call.unsupported("a weight or bias of unusual rank")};
-  if (rejectIntegers(call, input))
-    return {input};
   Tensor rows = input.rank() == 2 ? input : collapseRows(e, input);
   Tensor product = e.matmul(rows, e.transpose(weight, 0, 1), bias);
   return {e.reshape(product, call.resultSizes())};
@@ -47,8 +77,6 @@ static Results importMatmul(Call &call, StringRef left, StringRef right) {
   Tensor lhs = call.tensor(left), rhs = call.tensor(right);
   if (lhs.rank() < 1 || rhs.rank() < 1)
     return {call.unsupported("a matrix product of a number")};
-  if (rejectIntegers(call, lhs))
-    return {lhs};
   if (lhs.rank() == 1)
     lhs = e.unsqueeze(lhs, 0);
   if (rhs.rank() == 1)
@@ -63,8 +91,6 @@ static Results importMatmul(Call &call, StringRef left, StringRef right) {
 static Results importAddmm(Call &call, StringRef left, StringRef right) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self"), lhs = call.tensor(left), rhs = call.tensor(right);
-  if (rejectIntegers(call, lhs))
-    return {lhs};
   Sizes sizes = call.resultSizes();
   double alpha = call.real("alpha"), beta = call.real("beta");
   bool isVector = rhs.rank() == 1;
@@ -96,86 +122,6 @@ static Results importOuter(Call &call, StringRef right) {
                       })};
 }
 
-//===--- einsum
-//------------------------------------------------------------------------------------------------------===//
-
-namespace {
-/// Two operands whose labels are each a batch, a row, a column or a sum dimension.
-struct Contraction {
-  std::string lhs, rhs, result;
-  std::string batch, rows, columns, sums;
-};
-} // namespace
-
-// Parses "bij,bjk->bik"; fails for anything but two operands without repeats, ellipses and sums within one operand.
-static std::optional<Contraction> parseEinsum(std::string text) {
-  llvm::erase(text, ' ');
-  auto [inputs, result] = StringRef(text).split("->");
-  auto [lhs, rhs] = inputs.split(',');
-  if (result.data() == nullptr || rhs.empty() || rhs.contains(',') || StringRef(text).contains('.') ||
-      !StringRef(text).contains("->"))
-    return std::nullopt;
-  Contraction c{lhs.str(), rhs.str(), result.str(), "", "", "", ""};
-  auto repeats = [](StringRef labels) {
-    return llvm::any_of(labels, [&](char label) { return labels.count(label) > 1; });
-  };
-  if (repeats(lhs) || repeats(rhs) || repeats(result))
-    return std::nullopt;
-  for (char label : lhs) {
-    bool inRhs = rhs.contains(label), inResult = result.contains(label);
-    if (!inRhs && !inResult)
-      return std::nullopt;
-    (inRhs && inResult ? c.batch : inRhs ? c.sums : c.rows) += label;
-  }
-  for (char label : rhs)
-    if (!lhs.contains(label)) {
-      if (!result.contains(label))
-        return std::nullopt;
-      c.columns += label;
-    }
-  return c;
-}
-
-// `tensor` of labels `labels` with its dimensions in the order of `groups`, each group one dimension.
-static Tensor groupDims(Emitter &e, const Tensor &tensor, StringRef labels, ArrayRef<StringRef> groups) {
-  SmallVector<int64_t> order;
-  Sizes sizes;
-  for (StringRef group : groups) {
-    Size size = e.size(1);
-    for (char label : group) {
-      order.push_back(labels.find(label));
-      size = e.mul(size, tensor.sizes[order.back()]);
-    }
-    sizes.push_back(size);
-  }
-  return e.reshape(e.permute(tensor, order), sizes);
-}
-
-static Results importEinsum(Call &call) {
-  Emitter &e = call.e;
-  SmallVector<Tensor> operands = call.tensors("tensors");
-  std::optional<Contraction> c = parseEinsum(call.string("equation"));
-  if (!c || operands.size() != 2 || operands[0].rank() != static_cast<int64_t>(c->lhs.size()) ||
-      operands[1].rank() != static_cast<int64_t>(c->rhs.size()))
-    return {call.unsupported("equation '" + call.string("equation") + "'")};
-  if (rejectIntegers(call, operands[0]))
-    return {operands[0]};
-  Tensor lhs = groupDims(e, operands[0], c->lhs, {c->batch, c->rows, c->sums});
-  Tensor rhs = groupDims(e, operands[1], c->rhs, {c->batch, c->sums, c->columns});
-  if (c->batch.empty())
-    lhs = e.squeeze(lhs, 0), rhs = e.squeeze(rhs, 0);
-  Tensor product = e.matmul(lhs, rhs);
-  std::string labels = c->batch + c->rows + c->columns;
-  Sizes sizes;
-  for (char label : labels)
-    sizes.push_back(StringRef(c->lhs).contains(label) ? operands[0].sizes[c->lhs.find(label)]
-                                                      : operands[1].sizes[c->rhs.find(label)]);
-  SmallVector<int64_t> order;
-  for (char label : c->result)
-    order.push_back(labels.find(label));
-  return {e.permute(e.reshape(product, sizes), order)};
-}
-
 void tenon::aten::addMatmulRows(OpTable &table) {
   table.add("linear", importLinear);
   table.add("matmul", [](Call &call) { return importMatmul(call, "self", "other"); });
@@ -187,5 +133,4 @@ void tenon::aten::addMatmulRows(OpTable &table) {
   table.add("baddbmm", [](Call &call) { return importAddmm(call, "batch1", "batch2"); });
   table.add("addmv", [](Call &call) { return importAddmm(call, "mat", "vec"); });
   table.add("outer", [](Call &call) { return importOuter(call, "vec2"); });
-  table.add("einsum", importEinsum);
 }

@@ -17,21 +17,12 @@ static Tensor times(Emitter &e, const Tensor &x, const Tensor &y, ScalarType dty
   return e.compute({x, y}, dtype, [](Math &m, ValueRange args) { return m.mul(args[0], args[1]); });
 }
 
-static bool areFloats(Call &call, ArrayRef<Tensor> tensors) {
-  if (llvm::all_of(tensors, [](const Tensor &tensor) { return isFloat(tensor.dtype); }))
-    return true;
-  call.unsupported("matrix product of integers");
-  return false;
-}
-
 // Over the last dimensions: [.., K] and [.., K] give [.., ..]. A number is a factor.
 static Results importInner(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self"), other = call.tensor("other");
   if (self.rank() == 0 || other.rank() == 0)
     return {times(e, self, other, call.resultDtype())};
-  if (!areFloats(call, {self, other}))
-    return {self};
   return {e.reshape(e.matmul(asRows(e, self), e.transpose(asRows(e, other), 0, 1)), call.resultSizes())};
 }
 
@@ -48,8 +39,6 @@ static Results importTensordot(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self"), other = call.tensor("other");
   SmallVector<int64_t> dimsSelf = call.integers("dims_self"), dimsOther = call.integers("dims_other");
-  if (!areFloats(call, {self, other}))
-    return {self};
   auto split = [&](const Tensor &tensor, SmallVector<int64_t> &summed, SmallVector<int64_t> &kept) {
     for (int64_t &dim : summed)
       dim += dim < 0 ? tensor.rank() : 0;
@@ -92,7 +81,7 @@ static Results importKron(Call &call) {
 static Results importChain(Call &call, StringRef name) {
   Emitter &e = call.e;
   SmallVector<Tensor> factors = call.tensors(name);
-  if (factors.empty() || !areFloats(call, factors))
+  if (factors.empty())
     return {call.unsupported("a product of nothing")};
   if (factors.front().rank() == 1)
     factors.front() = e.unsqueeze(factors.front(), 0);
@@ -146,8 +135,6 @@ static Results importBilinear(Call &call) {
   Emitter &e = call.e;
   Tensor x1 = asRows(e, call.tensor("input1")), x2 = asRows(e, call.tensor("input2")), weight = call.tensor("weight");
   Tensor bias = call.optionalTensor("bias");
-  if (!areFloats(call, {x1, x2, weight}))
-    return {x1};
   SizesRef w = weight.sizes;
   Tensor matrix = e.reshape(e.permute(weight, {1, 0, 2}), Sizes{w[1], e.mul(w[0], w[2])});
   Tensor rows = e.reshape(e.matmul(x1, matrix), Sizes{x1.sizes[0], w[0], w[2]});

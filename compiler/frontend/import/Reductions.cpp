@@ -48,6 +48,14 @@ static Size countOf(Emitter &e, const Tensor &tensor, ArrayRef<int64_t> dims) {
   return e.product(sizes);
 }
 
+static SmallVector<int64_t> otherDims(int64_t rank, ArrayRef<int64_t> dims) {
+  SmallVector<int64_t> others;
+  for (int64_t dim = 0; dim < rank; ++dim)
+    if (!llvm::is_contained(dims, dim))
+      others.push_back(dim);
+  return others;
+}
+
 static Scalar asScalar(Size size) {
   return staticSize(size) ? Scalar::of(*staticSize(size)) : Scalar{ScalarType::Int64, 0, 0, cast<Value>(size)};
 }
@@ -59,6 +67,15 @@ static Tensor apply(Emitter &e, const Tensor &tensor, ScalarType result,
     Math m(b, loc, tensor.dtype);
     return castScalar(b, loc, body(m, args[0]), tensor.dtype, result);
   });
+}
+
+static Tensor reduceExtreme(Call &call, const Tensor &self, ArrayRef<int64_t> dims, bool isMax) {
+  ScalarType dtype = self.dtype;
+  return call.e.reduce(self, dims, dtype, extreme(dtype, !isMax),
+                       [&](OpBuilder &b, Location loc, Value acc, Value next) {
+                         Math m(b, loc, dtype);
+                         return isMax ? m.max(acc, next) : m.min(acc, next);
+                       });
 }
 
 //===--- sums
@@ -83,6 +100,61 @@ static Results importMean(Call &call) {
   return {withKeptDims(call, mean, self, dims)};
 }
 
+// NaN counts as zero in sums, and not at all in means.
+static Tensor sumOfNumbers(Call &call, const Tensor &self, ArrayRef<int64_t> dims, ScalarType dtype, bool counts) {
+  Emitter &e = call.e;
+  return e.reduceMapped(
+      self, e.b.getMultiDimIdentityMap(self.rank()), self.sizes, dims, dtype, Scalar::of(int64_t{0}),
+      [&](OpBuilder &b, Location loc, ValueRange args) {
+        Math m(b, loc, dtype);
+        Value number = counts ? m.constant(1) : castScalar(b, loc, args[0], self.dtype, dtype);
+        return m.select(Math(b, loc, self.dtype).isNan(args[0]), m.constant(0), number);
+      },
+      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, dtype).add(acc, next); });
+}
+
+static Results importNanSum(Call &call) {
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank());
+  ScalarType result = call.resultDtype();
+  Tensor sum = sumOfNumbers(call, self, dims, computeType(result), /*counts=*/false);
+  return {withKeptDims(call, call.e.cast(sum, result), self, dims)};
+}
+
+static Results importNanMean(Call &call) {
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank());
+  ScalarType result = call.resultDtype(), compute = computeType(result);
+  Tensor sum = sumOfNumbers(call, self, dims, compute, /*counts=*/false);
+  Tensor count = sumOfNumbers(call, self, dims, compute, /*counts=*/true);
+  Tensor mean = call.e.compute({sum, count}, result, [](Math &m, ValueRange args) { return m.div(args[0], args[1]); });
+  return {withKeptDims(call, mean, self, dims)};
+}
+
+// log(sum(exp(x))), about the greatest element unless that is infinite.
+static Results importLogSumExp(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank()), outer = otherDims(self.rank(), dims);
+  ScalarType result = call.resultDtype(), compute = computeType(result);
+  Tensor x = e.cast(self, compute);
+  Tensor centre = apply(e, reduceExtreme(call, x, dims, /*isMax=*/true), compute, [&](Math &m, Value v) {
+    Value magnitude = math::AbsFOp::create(m.b, m.loc, v);
+    return m.select(m.compare(Math::Order::Eq, magnitude, highestConstant(m.b, m.loc, compute)), m.constant(0), v);
+  });
+  Tensor sum = e.reduceMapped(
+      {x, centre}, {e.b.getMultiDimIdentityMap(x.rank()), e.dimsMap(x.rank(), outer)}, x.sizes, dims, compute,
+      Scalar::of(int64_t{0}),
+      [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        return math::ExpOp::create(b, loc, Math(b, loc, compute).sub(args[0], args[1]));
+      },
+      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, compute).add(acc, next); });
+  Tensor value = e.compute({sum, centre}, result, [](Math &m, ValueRange args) {
+    return m.add(math::LogOp::create(m.b, m.loc, args[0]), args[1]);
+  });
+  return {withKeptDims(call, value, self, dims)};
+}
+
 static Results importProd(Call &call) {
   Tensor self = call.tensor("self");
   SmallVector<int64_t> dims = reducedDims(call, self.rank());
@@ -93,14 +165,12 @@ static Results importProd(Call &call) {
   return {withKeptDims(call, call.e.cast(product, result), self, dims)};
 }
 
-// Variance: the mean, then squared deviations over count - correction. `isDeviation` takes the root.
-static Results importVariance(Call &call, bool isDeviation) {
+// Variance: the mean, then squared deviations over count - correction. `isDeviation` takes the root; `withMean` adds the mean
+// as a second result.
+static Results importVariance(Call &call, bool isDeviation, bool withMean) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self");
-  SmallVector<int64_t> dims = reducedDims(call, self.rank()), outer;
-  for (int64_t dim = 0; dim < self.rank(); ++dim)
-    if (!llvm::is_contained(dims, dim))
-      outer.push_back(dim);
+  SmallVector<int64_t> dims = reducedDims(call, self.rank()), outer = otherDims(self.rank(), dims);
   double correction = 1;
   if (call.overload == "correction")
     correction = call.has("correction") ? call.real("correction") : 1;
@@ -126,7 +196,10 @@ static Results importVariance(Call &call, bool isDeviation) {
     Value value = m.div(v, divisor);
     return isDeviation ? Value(math::SqrtOp::create(m.b, m.loc, value)) : value;
   });
-  return {withKeptDims(call, variance, self, dims)};
+  Results results{withKeptDims(call, variance, self, dims)};
+  if (withMean)
+    results.push_back(withKeptDims(call, e.cast(mean, result), self, dims));
+  return results;
 }
 
 Tensor tenon::aten::vectorNorm(Emitter &e, const Tensor &x, ArrayRef<int64_t> dims, double order, ScalarType result) {
@@ -168,29 +241,24 @@ static Results importVectorNorm(Call &call, StringRef orderName) {
 //===--- extremes
 //----------------------------------------------------------------------------------------------------===//
 
-static Tensor reduceExtreme(Call &call, const Tensor &self, ArrayRef<int64_t> dims, bool isMax) {
-  ScalarType dtype = self.dtype;
-  return call.e.reduce(self, dims, dtype, extreme(dtype, !isMax),
-                       [&](OpBuilder &b, Location loc, Value acc, Value next) {
-                         Math m(b, loc, dtype);
-                         return isMax ? m.max(acc, next) : m.min(acc, next);
-                       });
-}
-
 static Results importExtreme(Call &call, bool isMax) {
   Tensor self = call.tensor("self");
   SmallVector<int64_t> dims = reducedDims(call, self.rank());
   return {withKeptDims(call, reduceExtreme(call, self, dims, isMax), self, dims)};
 }
 
+static Results importBothExtremes(Call &call) {
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank());
+  return {withKeptDims(call, reduceExtreme(call, self, dims, /*isMax=*/false), self, dims),
+          withKeptDims(call, reduceExtreme(call, self, dims, /*isMax=*/true), self, dims)};
+}
+
 // The first position of the extreme along `dim`: the least position whose element equals it (or is NaN where it is
 // NaN).
 static Tensor extremePosition(Call &call, const Tensor &self, const Tensor &value, int64_t dim) {
   Emitter &e = call.e;
-  SmallVector<int64_t> outer;
-  for (int64_t i = 0; i < self.rank(); ++i)
-    if (i != dim)
-      outer.push_back(i);
+  SmallVector<int64_t> outer = otherDims(self.rank(), dim);
   constexpr int64_t none = std::numeric_limits<int64_t>::max();
   return e.reduceMapped(
       {self, value}, {e.b.getMultiDimIdentityMap(self.rank()), e.dimsMap(self.rank(), outer)}, self.sizes, {dim},
@@ -245,12 +313,24 @@ static Results importTruth(Call &call, bool isAll) {
   return {withKeptDims(call, call.e.cast(truth, call.resultDtype()), self, dims)};
 }
 
+static Results importCountNonzero(Call &call) {
+  Tensor self = call.tensor("self");
+  Tensor isNonzero = call.e.cast(self, ScalarType::Bool);
+  return {call.e.sum(isNonzero, reducedDims(call, self.rank()), ScalarType::Int64)};
+}
+
 void tenon::aten::addReductionRows(OpTable &table) {
   table.add("sum", importSum);
   table.add("mean", importMean);
   table.add("prod", importProd);
-  table.add("var", [](Call &call) { return importVariance(call, /*isDeviation=*/false); });
-  table.add("std", [](Call &call) { return importVariance(call, /*isDeviation=*/true); });
+  table.add("nansum", importNanSum);
+  table.add("nanmean", importNanMean);
+  for (auto name : {"logsumexp", "special_logsumexp"})
+    table.add(name, importLogSumExp);
+  for (bool isDeviation : {false, true})
+    for (bool withMean : {false, true})
+      table.add(std::string(isDeviation ? "std" : "var") + (withMean ? "_mean" : ""),
+                [=](Call &call) { return importVariance(call, isDeviation, withMean); });
   table.add("linalg_vector_norm", [](Call &call) { return importVectorNorm(call, "ord"); });
   table.add("norm", [](Call &call) { return importVectorNorm(call, "p"); });
   for (bool isMax : {true, false}) {
@@ -260,6 +340,8 @@ void tenon::aten::addReductionRows(OpTable &table) {
     table.add((name + ".dim").str(), [=](Call &call) { return importExtremeWithPosition(call, isMax); });
     table.add(("arg" + name).str(), [=](Call &call) { return importArgExtreme(call, isMax); });
   }
+  table.add("aminmax", importBothExtremes);
+  table.add("count_nonzero", importCountNonzero);
   table.add("all", [](Call &call) { return importTruth(call, /*isAll=*/true); });
   table.add("_is_all_true", [](Call &call) { return importTruth(call, /*isAll=*/true); });
   table.add("any", [](Call &call) { return importTruth(call, /*isAll=*/false); });

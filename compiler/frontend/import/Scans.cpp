@@ -46,10 +46,51 @@ static Results importExtremeScan(Call &call, ScanKind kind) {
   return {e.cast(values, self.dtype), positions};
 }
 
+//===--- the trapezoidal rule ----------------------------------------------------------------------------------------===//
+
+// The distances between samples, spread so that they meet the areas of samples `y` along `dim`.
+static Tensor sampleDistances(Emitter &e, const Tensor &x, const Tensor &y, int64_t dim) {
+  Sizes sizes(y.rank() - std::min(x.rank(), y.rank()), e.size(1));
+  sizes.append(x.sizes);
+  if (x.rank() == 1 && y.rank() > 1) {
+    sizes.assign(y.rank(), e.size(1));
+    sizes[dim] = x.sizes[0];
+  }
+  Tensor spread = e.reshape(x, sizes);
+  Size count = e.sub(sizes[dim], e.size(1));
+  return e.compute({e.slice(spread, dim, e.size(1), count), e.slice(spread, dim, e.size(0), count)}, x.dtype,
+                   [](Math &m, ValueRange args) { return m.sub(args[0], args[1]); });
+}
+
+// Areas between neighbouring samples, summed up or, where `accumulates`, as running sums.
+static Results importTrapezoid(Call &call, bool accumulates) {
+  Emitter &e = call.e;
+  Tensor y = call.tensor("y");
+  int64_t dim = call.dim("dim", y.rank());
+  ScalarType dtype = call.resultDtype(), compute = computeType(dtype);
+  if (y.rank() == 0)
+    return {call.unsupported("an integral of a number")};
+  Size count = e.sub(y.sizes[dim], e.size(1));
+  SmallVector<Tensor> operands{e.slice(y, dim, e.size(0), count), e.slice(y, dim, e.size(1), count)};
+  double distance = 1;
+  if (call.has("x"))
+    operands.push_back(sampleDistances(e, call.tensor("x"), y, dim));
+  else
+    distance = call.real("dx");
+  Tensor areas = e.compute(operands, compute, [&](Math &m, ValueRange args) {
+    Value width = args.size() > 2 ? args[2] : m.constant(distance);
+    return m.mul(m.mul(m.add(args[0], args[1]), width), m.constant(0.5));
+  });
+  return {e.cast(accumulates ? e.cumulativeSum(areas, dim) : e.sum(areas, dim, compute), dtype)};
+}
+
 void tenon::aten::addScanRows(OpTable &table) {
   for (auto [name, kind] : {std::pair{"cumsum", ScanKind::Sum}, std::pair{"cumprod", ScanKind::Prod},
                             std::pair{"logcumsumexp", ScanKind::LogSumExp}})
     table.add(name, [kind](Call &call) { return importScan(call, kind); });
   for (auto [name, kind] : {std::pair{"cummax", ScanKind::Max}, std::pair{"cummin", ScanKind::Min}})
     table.add(name, [kind](Call &call) { return importExtremeScan(call, kind); });
+  for (auto name : {"trapezoid", "trapz"})
+    table.add(name, [](Call &call) { return importTrapezoid(call, /*accumulates=*/false); });
+  table.add("cumulative_trapezoid", [](Call &call) { return importTrapezoid(call, /*accumulates=*/true); });
 }

@@ -352,22 +352,46 @@ static Results importIndexPut(Call &call) {
 
 //===--- histc -------------------------------------------------------------------------------------------------------===//
 
+// The bounds of a histogram, as 0-d tensors: those given, or where they are equal those of the data; a range of one point is
+// widened by one to both sides.
+static std::pair<Tensor, Tensor> histogramBounds(Call &call, const Tensor &flat, ScalarType compute) {
+  Emitter &e = call.e;
+  double low = call.real("min"), high = call.real("max");
+  if (low < high)
+    return {e.fill({}, compute, Scalar::of(low)), e.fill({}, compute, Scalar::of(high))};
+  if (low > high)
+    call.unsupported("a histogram whose greatest value lies below its least");
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  auto extreme = [&](bool isMax) {
+    return e.reduce(flat, 0, compute, Scalar::of(isMax ? -infinity : infinity), [&](OpBuilder &b, Location loc, Value acc, Value next) {
+      Math m(b, loc, compute);
+      return isMax ? m.max(acc, next) : m.min(acc, next);
+    });
+  };
+  Tensor least = extreme(false), greatest = extreme(true);
+  auto widened = [&](const Tensor &bound, double by) {
+    return e.compute({bound, least, greatest}, compute, [&](Math &m, ValueRange args) {
+      return m.select(m.compare(Math::Order::Eq, args[1], args[2]), m.add(args[0], m.constant(by)), args[0]);
+    });
+  };
+  return {widened(least, -1), widened(greatest, 1)};
+}
+
 // Counts per bin: ones are added at each element's bin; elements outside go to one more bin, which is cut off.
 static Results importHistc(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self");
-  double low = call.real("min"), high = call.real("max");
   int64_t bins = call.integer("bins");
-  if (!isFloat(self.dtype) || low >= high)
-    return {call.unsupported("a histogram of integers, or between bounds that are taken from the data")};
+  if (!isFloat(self.dtype))
+    return {call.unsupported("a histogram of integers")};
   ScalarType dtype = self.dtype, compute = computeType(dtype);
   Tensor flat = e.reshape(self, Sizes{e.product(self.sizes)});
-  Tensor bin = e.pointwise(flat, flat.sizes, ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange args) {
+  auto [low, high] = histogramBounds(call, flat, compute);
+  Tensor bin = e.pointwise({flat, low, high}, flat.sizes, ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange args) {
     Math m(b, loc, compute), integers(b, loc, ScalarType::Int64);
-    Value x = castScalar(b, loc, args[0], dtype, compute);
-    Value scaled = m.mul(m.div(m.sub(x, m.constant(low)), m.constant(high - low)), m.constant(bins));
-    Value inside = arith::AndIOp::create(b, loc, m.compare(Math::Order::Ge, x, m.constant(low)),
-                                         m.compare(Math::Order::Le, x, m.constant(high)));
+    Value x = castScalar(b, loc, args[0], dtype, compute), least = args[1], greatest = args[2];
+    Value scaled = m.div(m.mul(m.sub(x, least), m.constant(static_cast<double>(bins))), m.sub(greatest, least));
+    Value inside = arith::AndIOp::create(b, loc, m.compare(Math::Order::Ge, x, least), m.compare(Math::Order::Le, x, greatest));
     Value place = castScalar(b, loc, m.select(inside, scaled, m.constant(0)), compute, ScalarType::Int64);
     return integers.select(inside, integers.min(place, integers.constant(bins - 1)), integers.constant(bins));
   });

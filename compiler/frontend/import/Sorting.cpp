@@ -4,7 +4,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "compiler/frontend/import/Call.h"
+#include "compiler/frontend/import/Sorting.h"
 #include "compiler/ir/TenonDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -14,17 +14,7 @@ using namespace mlir;
 using namespace tenon;
 using namespace tenon::aten;
 
-namespace {
-struct SortOrder {
-  bool descending = false, selects = false;
-};
-struct Sorted {
-  Tensor values, positions;
-};
-} // namespace
-
-// The first `count` elements along `dim` in sorted order. A 0-d tensor is sorted as it is.
-static Sorted createSort(Call &call, const Tensor &self, int64_t dim, Size count, SortOrder order) {
+Sorted tenon::aten::createSort(Call &call, const Tensor &self, int64_t dim, Size count, SortOrder order) {
   Emitter &e = call.e;
   if (self.rank() == 0)
     return {self, e.fill({}, ScalarType::Int64, Scalar::of(int64_t{0}))};
@@ -41,6 +31,20 @@ static Sorted createSort(Call &call, const Tensor &self, int64_t dim, Size count
   values.value = op->getResult(0);
   positions.value = op->getResult(1);
   return {e.cast(values, self.dtype), positions};
+}
+
+Tensor tenon::aten::positionsWhere(Call &call, SizesRef sizes, Size count,
+                                   llvm::function_ref<Value(Math &, ArrayRef<Value> position)> condition) {
+  Emitter &e = call.e;
+  Tensor fails = e.pointwise({}, sizes, ScalarType::Int8, [&](OpBuilder &b, Location loc, ValueRange) {
+    Math m(b, loc, ScalarType::Int64);
+    SmallVector<Value> position;
+    for (size_t dim = 0; dim < sizes.size(); ++dim)
+      position.push_back(arith::IndexCastOp::create(b, loc, b.getI64Type(), linalg::IndexOp::create(b, loc, dim)));
+    return m.select(condition(m, position), scalarConstant(b, loc, ScalarType::Int8, int64_t{0}),
+                    scalarConstant(b, loc, ScalarType::Int8, int64_t{1}));
+  });
+  return createSort(call, e.reshape(fails, Sizes{e.product(sizes)}), 0, count, {}).positions;
 }
 
 static Size sizeAlong(Emitter &e, const Tensor &tensor, int64_t dim) {
@@ -71,23 +75,6 @@ static Results importTopk(Call &call) {
   int64_t dim = call.dim("dim", self.rank());
   Sorted top = createSort(call, self, dim, call.size("k"), {call.boolean("largest"), /*selects=*/true});
   return {top.values, top.positions};
-}
-
-// The last of the k least elements.
-static Results importKthValue(Call &call) {
-  Emitter &e = call.e;
-  Tensor self = call.tensor("self");
-  int64_t dim = call.dim("dim", self.rank());
-  Size k = call.size("k");
-  Sorted least = createSort(call, self, dim, k, {});
-  if (self.rank() == 0)
-    return {least.values, least.positions};
-  Results results;
-  for (const Tensor &tensor : {least.values, least.positions}) {
-    Tensor last = e.slice(tensor, dim, e.sub(k, e.size(1)), e.size(1));
-    results.push_back(call.boolean("keepdim") ? last : e.squeeze(last, dim));
-  }
-  return results;
 }
 
 //===--- searches ----------------------------------------------------------------------------------------------------===//
@@ -134,6 +121,34 @@ static Results importBucketize(Call &call) {
   return countBefore(call, call.tensor("boundaries"), call.tensor("self"), call.boolean("right"));
 }
 
+// Whether each element equals one of the others.
+static Results importIsIn(Call &call) {
+  Emitter &e = call.e;
+  bool isElement = call.has("elements"), isSet = call.has("test_elements");
+  Tensor elements = call.tensor(isElement ? "elements" : "element"), set = call.tensor(isSet ? "test_elements" : "test_element");
+  ResultType common;
+  common.addTensor(elements.dtype, elements.rank());
+  common.addTensor(set.dtype, set.rank());
+  ScalarType dtype = common.get();
+  set = e.reshape(set, Sizes{e.product(set.sizes)});
+  int64_t rank = elements.rank();
+  Sizes loop = elements.sizes;
+  loop.push_back(set.sizes[0]);
+  Tensor found = e.reduceMapped(
+      {elements, set}, {e.dimsMap(rank + 1, llvm::to_vector(llvm::seq<int64_t>(0, rank))), e.dimsMap(rank + 1, rank)}, loop,
+      rank, ScalarType::Bool, Scalar::of(false),
+      [&](OpBuilder &b, Location loc, ValueRange args) {
+        return Math(b, loc, dtype).compare(Math::Order::Eq, castScalar(b, loc, args[0], elements.dtype, dtype),
+                                           castScalar(b, loc, args[1], set.dtype, dtype));
+      },
+      [&](OpBuilder &b, Location loc, Value acc, Value next) -> Value { return arith::OrIOp::create(b, loc, acc, next); });
+  if (!call.boolean("invert"))
+    return {found};
+  return {e.compute(found, ScalarType::Bool, [](Math &m, ValueRange args) {
+    return m.select(args[0], m.constant(0), m.constant(1));
+  })};
+}
+
 // 1 where the last dimension's position is the class.
 static Results importOneHot(Call &call) {
   Emitter &e = call.e;
@@ -155,8 +170,8 @@ void tenon::aten::addSortingRows(OpTable &table) {
   table.add("argsort", importArgsort);
   table.add("msort", importMsort);
   table.add("topk", importTopk);
-  table.add("kthvalue", importKthValue);
   table.add("searchsorted", importSearchSorted);
   table.add("bucketize", importBucketize);
+  table.add("isin", importIsIn);
   table.add("one_hot", importOneHot);
 }

@@ -7,6 +7,7 @@
 #include "compiler/frontend/import/Call.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 using namespace mlir;
 using namespace tenon::aten;
@@ -136,10 +137,59 @@ static Results importSplit(Call &call) {
   return views;
 }
 
+//===--- other readings of the same memory
+//---------------------------------------------------------------------------===//
+
+// The same bits as another dtype of the same width.
+static Results importBitcast(Call &call) {
+  ScalarType from = call.tensor("self").dtype, to = call.resultDtype();
+  Type source = elementType(call.e.b.getContext(), from), target = elementType(call.e.b.getContext(), to);
+  if (from == to)
+    return {View::identity()};
+  if (from == ScalarType::Bool || to == ScalarType::Bool || source.getIntOrFloatBitWidth() != target.getIntOrFloatBitWidth())
+    return {call.unsupported("reinterprets bytes as a dtype of another width")};
+  auto bitcast = [](Emitter &e, const Tensor &tensor, ScalarType dtype) {
+    Type type = elementType(e.b.getContext(), dtype);
+    return e.pointwise(tensor, tensor.sizes, dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
+      return type == args[0].getType() ? args[0] : arith::BitcastOp::create(b, loc, type, args[0]).getResult();
+    });
+  };
+  return {View{[=](Emitter &e, const Tensor &base) { return bitcast(e, base, to); },
+               [=](Emitter &e, const Tensor &, const Tensor &updated) { return bitcast(e, updated, from); }}};
+}
+
+// Any sizes and strides over the elements of a row-major tensor. Elements may show more than once, so it is not written through.
+static Results importAsStrided(Call &call) {
+  Tensor self = call.tensor("self");
+  SmallVector<int64_t> sizes = call.integers("size"), strides = call.integers("stride");
+  int64_t offset = call.has("storage_offset") ? call.integer("storage_offset") : 0, last = offset, elements = 1;
+  for (auto [size, stride] : llvm::zip(sizes, strides))
+    last += (size - 1) * stride;
+  for (Size size : self.sizes)
+    elements *= staticSize(size).value_or(0);
+  if (!call.isRowMajor("self") || last >= elements)
+    return {call.unsupported("strides over memory that is not laid out row by row, or outside of its tensor")};
+  return {View{[=](Emitter &e, const Tensor &base) {
+                 Tensor flat = e.reshape(base, Sizes{e.product(base.sizes)});
+                 return e.gather(flat, {}, {}, e.sizes(sizes), [&](OpBuilder &b, Location loc, ValueRange) {
+                   Value place = arith::ConstantIndexOp::create(b, loc, offset);
+                   for (auto [dim, stride] : llvm::enumerate(strides)) {
+                     Value step = arith::ConstantIndexOp::create(b, loc, stride);
+                     Value distance = arith::MulIOp::create(b, loc, linalg::IndexOp::create(b, loc, dim), step);
+                     place = arith::AddIOp::create(b, loc, place, distance);
+                   }
+                   return SmallVector<Value>{place};
+                 });
+               },
+               nullptr}};
+}
+
 void tenon::aten::addViewRows(OpTable &table) {
-  table.add("view.dtype", [](Call &call) { return Results{call.unsupported("reinterprets bytes as another dtype")}; });
+  table.add("view.dtype", importBitcast);
+  table.add("as_strided", importAsStrided);
   for (auto name : {"view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "unflatten", "squeeze", "unsqueeze",
-                    "view_as", "reshape_as", "ravel", "atleast_1d", "atleast_2d"})
+                    "view_as", "reshape_as", "ravel", "atleast_1d", "atleast_2d",
+                    "atleast_3d"})
     table.add(name, importReshape);
   for (auto name : {"expand", "expand_as", "broadcast_to"})
     table.add(name, importExpand);

@@ -1,0 +1,155 @@
+"""Statistics, diagonals, joins, special functions, windows, Einstein sums, quantisation: small modules against eager.
+
+`compare_functions.py [NAME...]` runs all, or those whose name contains a given text.
+"""
+from snippets import booleans, constant, floats, integers, main, snippet  # first: skips without PyTorch
+import torch
+import torch.nn.functional as F
+
+NAN, INF = float("nan"), float("inf")
+HALF = torch.bfloat16
+
+
+#--- reductions and order statistics ---
+
+
+@snippet(floats(3, 4, 17), integers(5, 6), constant([1.0, NAN, 3.0, -INF]), floats(4, 9, dtype=HALF))
+def reductions_of_numbers(x, i, n, h):
+    return (x.nansum(), i.nansum(1), n.nansum(), n.nanmean(), h.nanmean(1, keepdim=True), x.count_nonzero((0, 2)), i.count_nonzero(),
+            *torch.aminmax(x, dim=1), *i.aminmax(), *n.aminmax(), *torch.std_mean(x, 1), *torch.var_mean(x, (0, 2), keepdim=True),
+            *torch.var_mean(h, 1, correction=0))
+
+
+@snippet(floats(3, 4, 17), constant([[INF, 1.0, -INF], [-INF, -INF, -INF], [NAN, 0.0, INF]]), integers(4, 5), floats())
+def log_sum_exps(x, f, i, z):
+    return x.logsumexp(1), x.logsumexp((0, 2), keepdim=True), f.logsumexp(-1), i.logsumexp(0), z.logsumexp(0), (x * 100).logsumexp(2)
+
+
+@snippet(floats(3, 4, 17), integers(3, 10), constant([[1.0, NAN, 3.0, 2.0, NAN], [4.0, 0.0, 3.0, 2.0, -INF], [NAN] * 5]), floats())
+def medians(x, i, n, z):
+    return (x.median(), *x.median(1), *x.median(0, keepdim=True), i.median(), i.median(1).values, n.median(), n.median(1).values,
+            n.nanmedian(), n.nanmedian(1).values, *n[:2].nanmedian(0), z.median(), *z.median(0), x.kthvalue(3, 1).values, z.kthvalue(1).values)
+
+
+@snippet(integers(4, 30, high=0), integers(3, 5, 2, low=0, high=3), constant([2.0, 1.0, 2.0, 1.0, 5.0]), floats(3, 9))
+def modes(i, j, x, y):
+    return i.mode(1).values, *i[:, :12].mode(-1), *j.mode(1), *j.mode(0, keepdim=True), *x.mode(), *y.mode()
+
+
+@snippet(floats(5, 9), constant([[1.0, NAN, 3.0, 2.0], [4.0, 0.0, 3.0, 2.0]]), constant([0.0, 0.1, 0.62, 1.0]))
+def quantiles(x, n, q):
+    return (x.quantile(.5), x.quantile(.31, dim=1), x.quantile(q, dim=0), x.quantile(q), x.quantile(q, dim=1, keepdim=True), n.quantile(.5, 1),
+            n.nanquantile(.4, 1), n.nanquantile(q, 0), *(x.quantile(.37, 1, interpolation=i) for i in ("lower", "higher", "nearest", "midpoint")))
+
+
+@snippet(floats(3, 9), floats(9), integers(4, 5), floats(3, 9))
+def trapezoids(y, x, i, z):
+    return (torch.trapezoid(y), torch.trapezoid(y, dx=.25, dim=0), torch.trapezoid(y, x), torch.trapezoid(i), torch.trapezoid(y, z, dim=0),
+            torch.cumulative_trapezoid(y), torch.cumulative_trapezoid(y, x, dim=1))
+
+
+#--- views and joins ---
+
+
+@snippet(floats(3, 5, 6), integers(4, 4), floats(7))
+def diagonals(x, i, v):
+    y, z = x.clone(), i.clone()
+    y.diagonal(1, 1, 2).add_(5)
+    z.diagonal(-2).zero_()
+    return (x.diagonal(), x.diagonal(2, 0, 2), x.diagonal(-1, 2, 1), torch.diag_embed(x), torch.diag_embed(x, -2, 0, 2), torch.diag(v), torch.diag(v, -1),
+            torch.diag(i, 1), torch.diagflat(x[0, :2]), i.trace(), x[0].trace(), torch.diagonal_scatter(i, v[:3].long(), 1), y, z,
+            torch.linalg.diagonal(x), x.diagonal(5, 1, 2))
+
+
+@snippet(floats(4, 6), integers(2, 3, dtype=torch.int32), floats(3, 4, dtype=torch.float64))
+def reinterpretations(x, i, d):
+    return x.view(torch.int32), i.view(torch.float32).view(torch.int32), d.view(torch.int64), x.as_strided((2, 3), (1, 2)), x.as_strided((3, 2), (6, 2), 3)
+
+
+@snippet(floats(4), floats(2, 4), floats(2, 4, 3), floats(), integers(4))
+def stacks(v, m, c, z, i):
+    return (torch.hstack([v, v, i]), torch.hstack([m, m]), torch.vstack([v, m]), torch.dstack([m, m]), torch.dstack([v, v]), torch.column_stack([v, m.t()]),
+            torch.atleast_1d(z), torch.atleast_2d(v), torch.atleast_3d(v), torch.atleast_3d(m), *torch.atleast_3d(z, v), torch.block_diag(m, v, z, c[0]))
+
+
+@snippet(floats(5), floats(3), integers(4))
+def grids(x, y, i):
+    return (*torch.meshgrid(x, y, indexing="xy"), *torch.meshgrid(x, y, x[:2], indexing="ij"), torch.cartesian_prod(x, y), torch.cartesian_prod(i, i, i), torch.cartesian_prod(x),
+            torch.combinations(x), torch.combinations(i, 3), torch.combinations(y, 2, with_replacement=True), torch.combinations(x, 1))
+
+
+@snippet(floats(3, 4, 5), integers(2, 6, low=-60, high=60), constant([[0, 2, 1], [1, 1, 0]]), integers(3, 5))
+def rotations_and_takes(x, i, t, n):
+    return (x.rot90(), x.rot90(2, (1, 2)), x.rot90(-1, (2, 0)), x.rot90(4), n.fliplr(), n.flipud(), x.take(i), torch.take_along_dim(n, t.t().contiguous(), 1),
+            torch.take_along_dim(x[0], t), torch.isin(n, t), torch.isin(n, t, invert=True), torch.isin(n, 1), torch.isin(x, x[0]))
+
+
+#--- creation ---
+
+
+@snippet(floats(8), floats(2, 3))
+def windows_and_scales(x, y):
+    return (torch.hann_window(8) * x, torch.hann_window(8, periodic=False), torch.hamming_window(9), torch.hamming_window(8, True, .6, .3), torch.blackman_window(8),
+            torch.bartlett_window(8), torch.bartlett_window(7, False), torch.kaiser_window(8) * x, torch.kaiser_window(8, False, 5.5), torch.hann_window(1),
+            torch.hann_window(6, dtype=torch.float64), torch.logspace(0, 1, 5), torch.logspace(-2, 3, 7, base=2), torch.vander(x), torch.vander(x, 3),
+            torch.vander(x, 4, increasing=True), torch.linalg.vander(y, N=4), torch.vander(x, 1))
+
+
+@snippet(floats(2))
+def triangle_indices(x):
+    return torch.tril_indices(3, 4) * x[0].long(), torch.triu_indices(4, 3, 1), torch.tril_indices(3, 3, -1), torch.triu_indices(3, 5, -2)
+
+
+@snippet(floats(40), constant([2.0, 2.0, 2.0]), floats(50, dtype=torch.float64))
+def histograms_of_data(x, c, d):
+    return torch.histc(x, 5), torch.histc(c, 4), torch.histc(d, 7), torch.histc(x, 6, -1, 1)
+
+
+#--- special functions ---
+
+POINTS = constant([-INF, -30.0, -7.5, -3.0, -2.457, -1.5, -1.0, -0.7, -0.5, -1e-5, -0.0, 0.0, 1e-7, 0.3, 0.5, 0.9, 1.0, 1.4616, 2.0, 2.5, 5.0, 9.9, 10.0, 14.0, 18.5, 35.0, 80.0, 1e6, INF, NAN])
+
+
+@snippet(POINTS)
+def gamma_functions(x):
+    return x.lgamma(), x.digamma(), torch.polygamma(1, x.abs() + .1), torch.polygamma(1, x[2:12] + .05), torch.special.gammaln(x.abs()), torch.mvlgamma(x[19:28], 2)
+
+
+@snippet(POINTS, floats(300), floats(300, dtype=torch.float64), constant([1e-30, 1e-5, .1, .5, .7, .99999, 0.0, 1.0, -.5, 1.5, NAN]))
+def error_functions(x, y, d, p):
+    return (torch.erfinv(p), torch.erfinv(-p), torch.erfinv(y.tanh()), torch.erfinv(d.tanh()), torch.special.ndtr(x), torch.special.ndtr(y * 5), torch.special.ndtri(p),
+            torch.special.ndtri(y.sigmoid()), torch.special.log_ndtr(x), torch.special.log_ndtr(y * 4), torch.special.erfcx(x.clamp(-5)), torch.special.erfcx((y * 4).clamp(-5)))
+
+
+@snippet(POINTS, floats(300), integers(9))
+def bessel_functions(x, y, i):
+    x = x.clamp(-80, 80)
+    return (torch.special.i0(x), torch.i0(y * 10), torch.special.i0e(x), torch.special.i1(x), torch.special.i1(y), torch.special.i1e(x), torch.i0(i), i.lgamma(),
+            y.bfloat16().digamma(), y.half().lgamma())
+
+
+#--- products ---
+
+
+@snippet(floats(2, 3, 4), floats(2, 5, 4), floats(4, 4), floats(5, 6), floats(3))
+def einstein_sums(x, y, m, w, v):
+    return (torch.einsum("bij->bji", x), torch.einsum("bij->b", x), torch.einsum("ii->i", m), torch.einsum("ii", m), torch.einsum("bij,bkj", x, y), torch.einsum("...ij,...kj->...ik", x, y),
+            torch.einsum("bij,bkj,km->bim", x, y, w), torch.einsum("i,j->ij", v, w[0]), torch.einsum("bij,bkj->ik", x, y), torch.einsum("bij,jj->bi", x, m),
+            torch.einsum("i,i->", v, v), torch.einsum("bij,aij->bj", x, x[:1]), torch.einsum("i,ij,j->", v, x[0], m[0]), torch.einsum("...i->...", x), torch.einsum("bij->bij", x))
+
+
+@snippet(integers(3, 4), integers(4, 5), integers(2, 3, 4), integers(4, dtype=torch.int32), integers(4, 6, dtype=torch.int32), integers(5))
+def integer_products(a, b, c, v, m, d):
+    return a @ b, c @ b, torch.bmm(c, c.mT), v @ m, torch.einsum("bij,kj->bik", c, a), torch.addmm(d, a, b), torch.inner(a, a), torch.tensordot(c, a, ([2], [1])), torch.dot(v, v)
+
+
+@snippet(floats(4, 6, 5), constant([.1, .25, .05, .5, .07, .3], dtype=torch.float32), constant([0, 3, -2, 1, 0, 5], dtype=torch.int32), constant([1e30, -1e30, NAN, INF, .25, .75, -.25]))
+def fake_quantizations(x, scale, zero, rare):
+    scale = scale.float()
+    return (torch.fake_quantize_per_tensor_affine(x, .1, 0, -128, 127), torch.fake_quantize_per_tensor_affine(x, .03, 5, 0, 15), torch.fake_quantize_per_tensor_affine(rare, .5, 1, -8, 7),
+            torch.fake_quantize_per_tensor_affine(x, scale[1], zero[1], -128, 127), torch.fake_quantize_per_channel_affine(x, scale, zero, 1, -8, 7),
+            torch.fake_quantize_per_channel_affine(rare[None], scale[3:4], zero[3:4], 0, -8, 7))
+
+
+if __name__ == "__main__":
+    main()
