@@ -16,6 +16,7 @@
 #include "compiler/ir/TenonDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -127,7 +128,7 @@ Value SizeBuilder::scalar(Value value) {
       result = size(dim.getSource(), *index);
   } else if (auto extract = llvm::dyn_cast_or_null<tensor::ExtractOp>(op)) {
     result = readElement(extract);
-  } else if (op && isa<arith::ArithDialect>(op->getDialect())) {
+  } else if (op && isa<arith::ArithDialect, math::MathDialect>(op->getDialect())) {
     for (Value operand : op->getOperands())
       if (!scalar(operand))
         return Value();

@@ -103,6 +103,59 @@ def image_size(folder):
 
 
 @case
+def interpolation(folder):
+    height, width = Dim("height", min=4, max=64), Dim("width", min=4, max=64)
+
+    def f(x, like):
+        size = like.shape[-2:]
+        modes = [("nearest", None), ("bilinear", False), ("bilinear", True), ("bicubic", False), ("bicubic", True)]
+        return [F.interpolate(x, size=s, mode=m, align_corners=c) for s in (size, (5, 9)) for m, c in modes] + [
+            F.interpolate(x, scale_factor=2.0, mode="bilinear"), F.interpolate(x, scale_factor=0.6, mode="nearest-exact")]
+
+    compare_sizes(folder, f, lambda h, w, *out: (torch.randn(2, 3, h, w), torch.randn(1, *out)),
+                  ({2: height, 3: width}, {1: Dim("rows", min=2, max=64), 2: Dim("columns", min=2, max=64)}),
+                  [(6, 8, 12, 7), (4, 4, 3, 5), (13, 7, 2, 31), (33, 40, 64, 10)])
+
+
+@case
+def antialiased_interpolation(folder):
+    def f(x, like):
+        return [F.interpolate(x, size=size, mode=mode, antialias=True, align_corners=corners)
+                for size in (like.shape[-2:], (5, x.shape[-1])) for mode in ("bilinear", "bicubic") for corners in (False, True)]
+
+    compare_sizes(folder, f, lambda h, w, *out: (torch.randn(2, 3, h, w), torch.randn(1, *out)),
+                  ({2: Dim("height", min=2, max=64), 3: Dim("width", min=2, max=64)},
+                   {1: Dim("rows", min=2, max=64), 2: Dim("columns", min=2, max=64)}),
+                  [(6, 8, 12, 7), (2, 2, 3, 5), (13, 37, 2, 31), (33, 40, 33, 10)])
+
+
+@case
+def padding_by_sizes(folder):
+    """To the next multiple, by amounts of either sign, and by other values than zero."""
+
+    def f(x, like):
+        n = x.shape[1]
+        missing, difference = -n % 4, like.shape[0] - n
+        return (F.pad(x, (0, 0, 0, missing)).reshape(x.shape[0], -1, 4, 3), F.pad(x, (1, -1, 2, difference - 2), value=7.0),
+                F.pad(x, (0, 0, missing, 0), mode="replicate"), F.pad(x, (0, 0, missing, 1), mode="reflect"))
+
+    compare_sizes(folder, f, lambda n, m: (torch.randn(2, n, 3), torch.randn(m)),
+                  ({1: Dim.DYNAMIC}, {0: Dim.DYNAMIC}), [(6, 9), (5, 4), (16, 5), (23, 64)])
+
+
+@case
+def sizes_by_way_of_reals(folder):
+    """Sizes that are truncated products, roots and quotients of real numbers, and the guards that come of them."""
+
+    def f(x):
+        n = x.shape[0]
+        return (x[: torch.sym_int(n * 0.7)] * 2, x[: torch.sym_int(torch.sym_sqrt(n))] + 1, torch.arange(n, -n, -1), torch.arange(0, n, 0.5),
+                x[: torch.sym_min(torch.sym_int(n / 3), 4)] - 1, x * (n / 7))
+
+    compare_sizes(folder, f, lambda n: (torch.randn(n, 3),), ({0: Dim.DYNAMIC},), [(12,), (6,), (9,), (65,)])
+
+
+@case
 def size_that_is_always_one(folder):
     """A slice from max(0, 1 - n) on of one element: its size, 1 - max(0, 1 - n), is one for every n."""
 

@@ -262,7 +262,7 @@ LogicalResult FunctionEmitter::emitOp(Operation *op) {
       .Case([&](scf::WhileOp op) { return emitWhile(op); })
       .Case([&](memref::CopyOp op) { return emitCopy(op, op.getSource(), op.getTarget()); })
       .Default([&](Operation *op) {
-        return op->getName().getDialectNamespace() == "arith" ? emitArith(op) : emitCall(op);
+        return llvm::is_contained({"arith", "math"}, op->getName().getDialectNamespace()) ? emitArith(op) : emitCall(op);
       });
 }
 

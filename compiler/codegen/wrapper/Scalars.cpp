@@ -1,4 +1,4 @@
-//===- Scalars.cpp - index arithmetic as C++ expressions ------------------------------------------------------------------===//
+//===- Scalars.cpp - arithmetic of sizes as C++ expressions --------------------------------------------------------------===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //
@@ -17,7 +17,7 @@ using namespace mlir;
 namespace tenon {
 
 namespace {
-/// How an arith op is written: {0}, {1} and {2} stand for its operands, {T} for the C++ type of its result, {U} for the
+/// How an op on scalars is written: {0}, {1} and {2} stand for its operands, {T} for the C++ type of its result, {U} for the
 /// unsigned type of its operands.
 struct ScalarForm {
   llvm::StringLiteral op, form;
@@ -51,6 +51,14 @@ static constexpr ScalarForm scalarForms[] = {
     {"arith.mulf", "{0} * {1}"},
     {"arith.divf", "{0} / {1}"},
     {"arith.negf", "-{0}"},
+    {"arith.minimumf", "{0} < {1} || {0} != {0} ? {0} : {1}"},
+    {"arith.maximumf", "{0} > {1} || {0} != {0} ? {0} : {1}"},
+    {"math.floor", "__builtin_floor({0})"},
+    {"math.ceil", "__builtin_ceil({0})"},
+    {"math.trunc", "__builtin_trunc({0})"},
+    {"math.roundeven", "__builtin_nearbyint({0})"},
+    {"math.sqrt", "__builtin_sqrt({0})"},
+    {"math.powf", "__builtin_pow({0}, {1})"},
     {"arith.index_cast", "static_cast<{T}>({0})"},
     {"arith.index_castui", "static_cast<{T}>({0})"},
     {"arith.extsi", "static_cast<{T}>({0})"},
@@ -100,7 +108,7 @@ static std::string unsignedTypeName(Type type) {
   return name == "bool" || name.empty() || name[0] == 'u' ? name : "u" + name;
 }
 
-// The C++ expression of an arith op; empty for one without.
+// The C++ expression of an op on scalars; empty for one without.
 static std::string formOf(Operation *op) {
   if (auto compare = dyn_cast<arith::CmpIOp>(op))
     return ("{0} " + integerComparisons[static_cast<size_t>(compare.getPredicate())] + " {1}").str();

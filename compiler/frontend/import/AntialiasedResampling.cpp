@@ -24,15 +24,17 @@ using O = Math::Order;
 namespace {
 /// One axis: windows of at most `numTaps` source elements around (position + 1/2) * scale.
 struct Filter {
-  bool isCubic;
-  int64_t dim, in, out;
-  double scale; ///< source elements per result element
+  bool isCubic, alignCorners;
+  int64_t dim;
+  Size in, out, numTaps;
+  std::optional<double> factor; ///< result elements per source element, where the program gives them
 
-  double widening() const { return scale >= 1 ? scale : 1; }
-  double support() const { return (isCubic ? 2 : 1) * widening(); }
-  int64_t numTaps() const { return static_cast<int64_t>(std::ceil(support())) * 2 + 1; }
-
-  Value center(Math &m, Value position) const;
+  int64_t radius() const { return isCubic ? 2 : 1; }
+  /// Source elements per result element.
+  Value scale(Math &m) const;
+  /// How much wider the filter is than that of an image which does not shrink.
+  Value widening(Math &m) const { return m.max(scale(m), m.constant(1)); }
+  Value center(Math &m, Value position) const { return m.mul(scale(m), m.add(position, m.constant(0.5))); }
   /// The first element of the window and the number of its elements.
   std::pair<Value, Value> window(Math &m, Value position) const;
   Value weight(Math &m, Value distance) const;
@@ -43,17 +45,38 @@ static Value position(Math &m, int64_t dim) {
   return castScalar(m.b, m.loc, linalg::IndexOp::create(m.b, m.loc, dim), ScalarType::Int64, m.dtype);
 }
 
-Value Filter::center(Math &m, Value position) const {
-  return m.mul(m.constant(scale), m.add(position, m.constant(0.5)));
+static Value real(Math &m, Size size) {
+  return castScalar(m.b, m.loc, Emitter(m.b, m.loc).index(size), ScalarType::Int64, m.dtype);
+}
+
+Value Filter::scale(Math &m) const {
+  if (!alignCorners)
+    return factor ? m.constant(1 / *factor) : m.div(real(m, in), real(m, out));
+  Value one = m.constant(1), gaps = m.sub(real(m, out), one), isPoint = m.compare(O::Le, gaps, m.constant(0));
+  return m.select(isPoint, m.constant(0), m.div(m.sub(real(m, in), one), m.select(isPoint, one, gaps)));
+}
+
+// 2 * ceil(radius * widening) + 1, in integers.
+static Size numTapsOf(Emitter &e, const Filter &filter) {
+  Size one = e.size(1), reach;
+  if (filter.factor && !filter.alignCorners) {
+    reach = e.size(static_cast<int64_t>(std::ceil(filter.radius() * std::max(1 / *filter.factor, 1.0))));
+  } else {
+    Size length = filter.alignCorners ? e.sub(filter.in, one) : filter.in;
+    Size parts = filter.alignCorners ? e.max(e.sub(filter.out, one), one) : filter.out;
+    Size widened = e.mul(e.size(filter.radius()), e.max(length, parts));
+    reach = e.floorDiv(e.add(widened, e.sub(parts, one)), parts);
+  }
+  return e.add(e.mul(reach, e.size(2)), one);
 }
 
 std::pair<Value, Value> Filter::window(Math &m, Value position) const {
-  Value middle = center(m, position), half = m.constant(0.5), reach = m.constant(support());
+  Value middle = center(m, position), half = m.constant(0.5);
+  Value reach = m.mul(m.constant(static_cast<double>(radius())), widening(m));
   Value low = math::TruncOp::create(m.b, m.loc, m.add(m.sub(middle, reach), half));
   Value high = math::TruncOp::create(m.b, m.loc, m.add(m.add(middle, reach), half));
   Value first = m.max(low, m.constant(0));
-  Value count = m.sub(m.min(high, m.constant(static_cast<double>(in))), first);
-  return {first, m.min(count, m.constant(static_cast<double>(numTaps())))};
+  return {first, m.min(m.sub(m.min(high, real(m, in)), first), real(m, numTaps))};
 }
 
 // A triangle, or Keys' cubic with a = -0.5 as in PIL.
@@ -72,13 +95,13 @@ Value Filter::weight(Math &m, Value distance) const {
 
 // Weights [result, taps] that add up to one per result; zero behind a window's end.
 static Tensor weightTable(Emitter &e, const Filter &filter, ScalarType dtype) {
-  Sizes sizes = e.sizes({filter.out, filter.numTaps()});
+  Sizes sizes{filter.out, filter.numTaps};
   Tensor raw = e.pointwise({}, sizes, dtype, [&](OpBuilder &b, Location loc, ValueRange) {
     Math m(b, loc, dtype);
     Value result = position(m, 0), tap = position(m, 1);
     auto [first, count] = filter.window(m, result);
     Value distance = m.add(m.sub(m.add(tap, first), filter.center(m, result)), m.constant(0.5));
-    Value weight = filter.weight(m, m.mul(distance, m.constant(1 / filter.widening())));
+    Value weight = filter.weight(m, m.mul(distance, m.div(m.constant(1), filter.widening(m))));
     return m.select(m.compare(O::Lt, tap, count), weight, m.constant(0));
   });
   Tensor total = e.keepDims(e.sum(raw, 1, dtype), raw, 1);
@@ -92,16 +115,16 @@ static Tensor filterAxis(Emitter &e, const Tensor &input, const Filter &filter) 
   ScalarType dtype = input.dtype, compute = computeType(dtype);
   Tensor weights = weightTable(e, filter, compute);
   Sizes loop = input.sizes;
-  loop[filter.dim] = e.size(filter.out);
+  loop[filter.dim] = filter.out;
   int64_t tapDim = loop.size();
-  loop.push_back(e.size(filter.numTaps()));
+  loop.push_back(filter.numTaps);
   Tensor sum = e.reduceMapped(
       weights, e.dimsMap(loop.size(), {filter.dim, tapDim}), loop, tapDim, compute, Scalar::of(int64_t{0}),
       [&](OpBuilder &b, Location loc, ValueRange args) {
         Math m(b, loc, compute);
         auto [first, count] = filter.window(m, position(m, filter.dim));
         Value tap = position(m, tapDim), isInside = m.compare(O::Lt, tap, count);
-        Value place = m.min(m.add(first, tap), m.constant(static_cast<double>(filter.in - 1)));
+        Value place = m.min(m.add(first, tap), m.sub(real(m, filter.in), m.constant(1)));
         SmallVector<Value> at;
         for (int64_t dim = 0; dim < input.rank(); ++dim)
           at.push_back(linalg::IndexOp::create(b, loc, dim));
@@ -121,16 +144,11 @@ static Results importAntialiased(Call &call, bool isCubic) {
     return {call.unsupported("antialiased interpolation of integers")};
   bool alignCorners = call.boolean("align_corners");
   for (int64_t dim : {3, 2}) {
-    std::optional<int64_t> from = staticSize(result.sizes[dim]), to = staticSize(out[dim]);
-    if (!from || !to)
-      return {call.unsupported("antialiased interpolation between dynamic sizes")};
-    if (*from == *to)
+    if (result.sizes[dim] == out[dim])
       continue;
-    std::optional<double> factor = resamplingFactor(call, dim - 2, 2);
-    double scale = alignCorners ? (*to > 1 ? static_cast<double>(*from - 1) / static_cast<double>(*to - 1) : 0)
-                   : factor     ? 1 / *factor
-                                : static_cast<double>(*from) / static_cast<double>(*to);
-    result = filterAxis(call.e, result, {isCubic, dim, *from, *to, scale});
+    Filter filter{isCubic, alignCorners, dim, result.sizes[dim], out[dim], {}, resamplingFactor(call, dim - 2, 2)};
+    filter.numTaps = numTapsOf(call.e, filter);
+    result = filterAxis(call.e, result, filter);
   }
   return {result};
 }

@@ -119,51 +119,52 @@ static Results importRoll(Call &call) {
 //===--- padding
 //-----------------------------------------------------------------------------------------------------===//
 
-// Cuts off what negative padding asks for; `pad` keeps the rest.
-static Tensor cutByPadding(Emitter &e, Tensor self, SmallVector<int64_t> &pad) {
+// Cuts off what negative padding asks for; `pad` keeps the rest. An amount of the run's sizes may turn out either way.
+static Tensor cutByPadding(Emitter &e, Tensor self, Sizes &pad) {
+  Size zero = e.size(0);
   for (size_t i = 0; 2 * i + 1 < pad.size(); ++i) {
     int64_t dim = self.rank() - 1 - static_cast<int64_t>(i);
-    int64_t cutLow = std::max<int64_t>(-pad[2 * i], 0), cutHigh = std::max<int64_t>(-pad[2 * i + 1], 0);
-    if (cutLow || cutHigh)
-      self = e.slice(self, dim, e.size(cutLow), e.sub(self.sizes[dim], e.size(cutLow + cutHigh)));
-    pad[2 * i] += cutLow;
-    pad[2 * i + 1] += cutHigh;
+    Size &low = pad[2 * i], &high = pad[2 * i + 1];
+    Size cutLow = e.max(e.sub(zero, low), zero), cutHigh = e.max(e.sub(zero, high), zero);
+    self = e.slice(self, dim, cutLow, e.sub(self.sizes[dim], e.add(cutLow, cutHigh)));
+    low = e.max(low, zero);
+    high = e.max(high, zero);
   }
   return self;
 }
 
 // What negative padding leaves is put into a tensor of the value.
-static Tensor padConstant(Call &call, Tensor self, SmallVector<int64_t> pad, const Scalar &value) {
+static Tensor padConstant(Call &call, Tensor self, Sizes pad, const Scalar &value) {
   Emitter &e = call.e;
   Sizes result = call.resultSizes();
   self = cutByPadding(e, self, pad);
-  if (llvm::all_of(pad, [](int64_t size) { return size == 0; }))
+  if (llvm::all_of(pad, [](Size size) { return staticSize(size) == 0; }))
     return self;
-  SmallVector<int64_t> lows(self.rank(), 0);
+  Sizes lows(self.rank(), e.size(0));
   for (size_t i = 0; 2 * i + 1 < pad.size(); ++i)
     lows[self.rank() - 1 - static_cast<int64_t>(i)] = pad[2 * i];
   Tensor result_ = e.fill(result, self.dtype, value);
   SmallVector<Tensor> levels{result_}; // one slice per dimension, outermost first
   Tensor target = result_;
   for (int64_t dim = 0; dim < self.rank(); ++dim) {
-    target = e.slice(target, dim, e.size(lows[dim]), self.sizes[dim]);
+    target = e.slice(target, dim, lows[dim], self.sizes[dim]);
     levels.push_back(target);
   }
   Tensor inner = self;
   for (int64_t dim = self.rank() - 1; dim >= 0; --dim)
-    inner = e.insertSlice(levels[dim], inner, dim, e.size(lows[dim]));
+    inner = e.insertSlice(levels[dim], inner, dim, lows[dim]);
   return inner;
 }
 
 // reflect, replicate and circular read the source at another place. Circular padding repeats what is left of the source.
-static Tensor padByMode(Call &call, Tensor self, SmallVector<int64_t> pad, StringRef mode) {
+static Tensor padByMode(Call &call, Tensor self, Sizes pad, StringRef mode) {
   Emitter &e = call.e;
   if (mode == "circular")
     self = cutByPadding(e, self, pad);
   SmallVector<Value> lows(self.rank()), sizes(self.rank());
   for (size_t i = 0; 2 * i + 1 < pad.size(); ++i) {
     int64_t dim = self.rank() - 1 - static_cast<int64_t>(i);
-    lows[dim] = e.index(e.size(pad[2 * i]));
+    lows[dim] = e.index(pad[2 * i]);
     sizes[dim] = e.index(self.sizes[dim]);
   }
   return remap(e, self, call.resultSizes(), [&](OpBuilder &b, Location loc, Value position, int64_t dim) -> Value {
@@ -187,7 +188,7 @@ static Tensor padByMode(Call &call, Tensor self, SmallVector<int64_t> pad, Strin
 
 static Results importPad(Call &call) {
   Tensor self = call.tensor("self");
-  SmallVector<int64_t> pad = call.integers("pad");
+  Sizes pad = call.sizes("pad");
   std::string mode = call.string("mode");
   if (mode.empty() || mode == "constant")
     return {padConstant(call, self, pad, call.optionalScalar("value").value_or(Scalar::of(int64_t{0})))};

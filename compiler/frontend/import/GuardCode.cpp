@@ -8,9 +8,9 @@
 // and a tenon.guard of its value. One that lies outside this grammar is a warning:
 //
 //   or := and {'or' and}   and := not {'and' not}   not := 'not' not | sum [('=='|'!='|'<'|'<='|'>'|'>=') sum]
-//   sum := product {('+'|'-') product}   product := unary {('*'|'//'|'%') unary}   unary := '-' unary | power
-//   power := atom ['**' unary]   atom := INT | '(' or ')' | torch.sym_max(…) | torch.sym_min(…) | L['name'] path
-//   '.size()[' INT ']'
+//   sum := product {('+'|'-') product}   product := unary {('*'|'//'|'/'|'%') unary}   unary := '-' unary | power
+//   power := atom ['**' unary]   atom := INT | FLOAT | '(' or ')' | function '(' or {',' or} ')' |
+//   L['name'] path '.size()[' INT ']'
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -37,6 +37,13 @@ SymExpr call(std::string name, std::vector<SymExpr> operands) {
 SymExpr integer(int64_t value) {
   SymExpr expr;
   expr.integer = value;
+  return expr;
+}
+
+SymExpr real(double value) {
+  SymExpr expr;
+  expr.kind = SymExpr::Kind::Float;
+  expr.real = value;
   return expr;
 }
 
@@ -106,6 +113,8 @@ private:
     while (!failed) {
       if (accept("//"))
         left = call("FloorDiv", {left, parseUnary()});
+      else if (accept("/"))
+        left = call("FloatTrueDiv", {left, parseUnary()});
       else if (accept("%"))
         left = call("PythonMod", {left, parseUnary()});
       else if (accept("*"))
@@ -127,13 +136,16 @@ private:
     return !failed && accept("**") ? call("Pow", {base, parseUnary()}) : base;
   }
   SymExpr parseAtom() {
-    int64_t number = 0;
+    static const std::pair<StringRef, const char *> functions[] = {
+        {"torch.sym_max(", "Max"},      {"torch.sym_min(", "Min"},     {"torch.sym_float(", "ToFloat"},
+        {"math.ceil(", "CeilToInt"},    {"math.floor(", "FloorToInt"}, {"math.trunc(", "TruncToInt"},
+        {"torch.sym_sqrt(", "OpaqueUnaryFn_sqrt"}};
     rest = rest.ltrim();
     if (!rest.empty() && llvm::isDigit(rest.front()))
-      return rest.consumeInteger(10, number) ? fail() : integer(number);
+      return parseNumber();
     if (accept("("))
       return closed(parseOr());
-    for (auto [token, name] : {std::pair("torch.sym_max(", "Max"), std::pair("torch.sym_min(", "Min")})
+    for (auto [token, name] : functions)
       if (accept(token)) {
         std::vector<SymExpr> operands{parseOr()};
         while (!failed && accept(","))
@@ -141,6 +153,15 @@ private:
         return closed(call(name, std::move(operands)));
       }
     return accept("L['") ? parseInput() : fail();
+  }
+  SymExpr parseNumber() {
+    StringRef text = rest.take_while([](char c) { return llvm::isDigit(c) || c == '.'; });
+    int64_t number = 0;
+    double value = 0;
+    rest = rest.drop_front(text.size());
+    if (!text.contains('.'))
+      return text.getAsInteger(10, number) ? fail() : integer(number);
+    return text.getAsDouble(value) ? fail() : real(value);
   }
   SymExpr closed(SymExpr expr) { return failed || accept(")") ? expr : fail(); }
 

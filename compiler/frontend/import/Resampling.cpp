@@ -19,8 +19,12 @@ namespace {
 /// How one spatial dimension of the result maps to the source's.
 struct Axis {
   int64_t dim = 0;
-  double scale = 1; ///< source elements per result element, rounded to what ATen holds it in: float, or double for doubles
-  Value last;       ///< the source's last index
+  Value in, out, last;          ///< the numbers of elements, and the source's last index
+  bool alignCorners = false;
+  std::optional<double> factor; ///< result elements per source element, where the program gives them
+
+  /// Source elements per result element, in what ATen holds it in: float, or double for doubles.
+  Value scale(Math &m) const;
 };
 
 /// One source element along an axis. No weight stands for 1; where `inside` is given and false the element counts as 0.
@@ -45,30 +49,27 @@ std::optional<double> tenon::aten::resamplingFactor(Call &call, int64_t axis, in
 
 static Tensor resampledInput(Call &call) { return call.tensor(call.overload == "vec" ? "input" : "self"); }
 
-// Axes of an upsample node; empty (and the call unsupported) where sizes that a scale needs are unknown.
 static SmallVector<Axis> resampledAxes(Call &call, const Tensor &input, int64_t spatial, bool alignCorners) {
   Emitter &e = call.e;
   Sizes out = call.resultSizes();
   SmallVector<Axis> axes;
   for (int64_t i = 0; i < spatial; ++i) {
     int64_t dim = input.rank() - spatial + i;
-    std::optional<int64_t> from = staticSize(input.sizes[dim]), to = staticSize(out[dim]);
-    Axis axis{dim, 1, e.index(e.sub(input.sizes[dim], e.size(1)))};
-    std::optional<double> factor = resamplingFactor(call, i, spatial);
-    if ((!factor || alignCorners) && (!from || !to)) {
-      call.unsupported("interpolation between dynamic sizes");
-      return {};
-    }
-    bool isDouble = input.dtype == ScalarType::Float64;
-    auto quotient = [&](double a, double b) { return isDouble ? a / b : static_cast<float>(a) / static_cast<float>(b); };
-    if (alignCorners)
-      axis.scale = *to > 1 ? quotient(*from - 1, *to - 1) : 0;
-    else
-      // A factor is inverted in f64, then rounded; sizes are rounded first.
-      axis.scale = !factor ? quotient(*from, *to) : isDouble ? 1 / *factor : static_cast<float>(1 / *factor);
-    axes.push_back(axis);
+    Size from = input.sizes[dim];
+    axes.push_back({dim, e.index(from), e.index(out[dim]), e.index(e.sub(from, e.size(1))), alignCorners,
+                    resamplingFactor(call, i, spatial)});
   }
   return axes;
+}
+
+// A factor is inverted in f64, then rounded; sizes are rounded first.
+Value Axis::scale(Math &m) const {
+  auto real = [&](Value size) { return castScalar(m.b, m.loc, size, ScalarType::Int64, m.dtype); };
+  if (!alignCorners)
+    return factor ? m.constant(1 / *factor) : m.div(real(in), real(out));
+  Value one = m.constant(1), gaps = m.sub(real(out), one);
+  Value isPoint = m.compare(Math::Order::Le, gaps, m.constant(0));
+  return m.select(isPoint, m.constant(0), m.div(real(last), m.select(isPoint, one, gaps)));
 }
 
 static Value asIndex(Math &m, Value real) {
@@ -84,8 +85,6 @@ static Value positionAlong(Math &m, int64_t dim) {
 static Results importNearest(Call &call, int64_t spatial, bool isExact) {
   Tensor input = resampledInput(call);
   SmallVector<Axis> axes = resampledAxes(call, input, spatial, /*alignCorners=*/false);
-  if (axes.empty())
-    return {input};
   return {call.e.gather(input, {}, {}, call.resultSizes(), [&](OpBuilder &b, Location loc, ValueRange) {
     Math m(b, loc, input.dtype == ScalarType::Float64 ? ScalarType::Float64 : ScalarType::Float32);
     SmallVector<Value> at;
@@ -95,7 +94,7 @@ static Results importNearest(Call &call, int64_t spatial, bool isExact) {
       Value position = positionAlong(m, axis.dim);
       if (isExact)
         position = m.add(position, m.constant(0.5));
-      Value source = asIndex(m, m.mul(position, m.constant(axis.scale)));
+      Value source = asIndex(m, m.mul(position, axis.scale(m)));
       at.push_back(arith::MinSIOp::create(b, loc, source, axis.last));
     }
     return at;
@@ -143,9 +142,9 @@ static SmallVector<Value, 4> cubicWeights(Math &m, Value fraction) {
 static Results importLinearResampling(Call &call, int64_t spatial) {
   Tensor input = resampledInput(call);
   bool alignCorners = call.boolean("align_corners");
-  SmallVector<Axis> axes = resampledAxes(call, input, spatial, alignCorners);
-  if (axes.empty() || !isFloat(input.dtype))
+  if (!isFloat(input.dtype))
     return {call.unsupported("linear interpolation of integers")};
+  SmallVector<Axis> axes = resampledAxes(call, input, spatial, alignCorners);
   ScalarType compute = computeType(input.dtype);
   return {call.e.pointwise({}, call.resultSizes(), input.dtype, [&](OpBuilder &b, Location loc, ValueRange) {
     Math m(b, loc, compute);
@@ -154,7 +153,7 @@ static Results importLinearResampling(Call &call, int64_t spatial) {
       at.push_back(linalg::IndexOp::create(b, loc, dim));
     SmallVector<Taps> neighbours;
     for (const Axis &axis : axes) {
-      Value position = positionAlong(m, axis.dim), scale = m.constant(axis.scale), half = m.constant(0.5);
+      Value position = positionAlong(m, axis.dim), scale = axis.scale(m), half = m.constant(0.5);
       Value source = alignCorners ? m.mul(scale, position)
                                   : m.max(m.sub(m.mul(scale, m.add(position, half)), half), m.constant(0));
       Value low = arith::MinSIOp::create(b, loc, asIndex(m, source), axis.last);
@@ -171,9 +170,9 @@ static Results importLinearResampling(Call &call, int64_t spatial) {
 static Results importCubicResampling(Call &call) {
   Tensor input = resampledInput(call);
   bool alignCorners = call.boolean("align_corners");
-  SmallVector<Axis> axes = resampledAxes(call, input, 2, alignCorners);
-  if (axes.empty() || !isFloat(input.dtype))
+  if (!isFloat(input.dtype))
     return {call.unsupported("cubic interpolation of integers")};
+  SmallVector<Axis> axes = resampledAxes(call, input, 2, alignCorners);
   ScalarType compute = computeType(input.dtype);
   return {call.e.pointwise({}, call.resultSizes(), input.dtype, [&](OpBuilder &b, Location loc, ValueRange) {
     Math m(b, loc, compute);
@@ -182,7 +181,7 @@ static Results importCubicResampling(Call &call) {
       at.push_back(linalg::IndexOp::create(b, loc, dim));
     SmallVector<Taps> neighbours;
     for (const Axis &axis : axes) {
-      Value position = positionAlong(m, axis.dim), scale = m.constant(axis.scale), half = m.constant(0.5);
+      Value position = positionAlong(m, axis.dim), scale = axis.scale(m), half = m.constant(0.5);
       Value source = alignCorners ? m.mul(scale, position) : m.sub(m.mul(scale, m.add(position, half)), half);
       Value whole = math::FloorOp::create(b, loc, source), zero = m.constant(0);
       Value last = castScalar(b, loc, axis.last, ScalarType::Int64, compute);

@@ -96,10 +96,16 @@ Scalar Symbols::evaluate(Emitter &e, const SymExpr &expr) {
   llvm_unreachable("all kinds are handled");
 }
 
+static Scalar runtimeBool(Value value) { return {ScalarType::Bool, 0, 0, value}; }
+static Scalar runtimeFloat(Value value) { return {ScalarType::Float64, 0, 0, value}; }
+
+static Value asReal(Emitter &e, const Scalar &scalar) { return scalar.materialize(e.b, e.loc, ScalarType::Float64); }
+
 // A product may hold a rational factor or a negative power: numerators and denominators are multiplied apart, and sympy
-// only writes divisions that are exact.
+// only writes divisions that are exact. With a real factor it is a product of real numbers.
 Scalar Symbols::product(Emitter &e, const SymExpr &expr) {
   Size numerator = e.size(1), denominator = e.size(1);
+  Value real;
   for (const SymExpr &factor : expr.operands) {
     if (factor.kind == SymExpr::Kind::Rational) {
       numerator = e.mul(numerator, e.size(factor.integer));
@@ -107,29 +113,79 @@ Scalar Symbols::product(Emitter &e, const SymExpr &expr) {
     } else if (factor.kind == SymExpr::Kind::Call && factor.name == "Pow" && factor.operands.size() == 2 &&
                factor.operands[1].isInteger(-1)) {
       denominator = e.mul(denominator, asSize(e, scalar(e, factor.operands[0])));
+    } else if (Scalar value = scalar(e, factor); isFloat(value.dtype)) {
+      Value x = asReal(e, value);
+      real = real ? Value(arith::MulFOp::create(e.b, e.loc, real, x)) : x;
     } else {
-      Scalar value = scalar(e, factor);
-      if (isFloat(value.dtype))
-        return fail("a product of real numbers in a size");
       numerator = e.mul(numerator, asSize(e, value));
     }
   }
-  return fromSize(e.floorDiv(numerator, denominator));
+  if (!real)
+    return fromSize(e.floorDiv(numerator, denominator));
+  auto asFactor = [&](Size size) { return asReal(e, fromSize(size)); };
+  if (!isOne(numerator))
+    real = arith::MulFOp::create(e.b, e.loc, real, asFactor(numerator));
+  if (!isOne(denominator))
+    real = arith::DivFOp::create(e.b, e.loc, real, asFactor(denominator));
+  return runtimeFloat(real);
 }
 
-static Scalar runtimeBool(Value value) { return {ScalarType::Bool, 0, 0, value}; }
-static Scalar runtimeFloat(Value value) { return {ScalarType::Float64, 0, 0, value}; }
-
-static std::optional<arith::CmpIPredicate> comparison(StringRef name) {
-  using P = arith::CmpIPredicate;
-  static const std::pair<StringRef, P> table[] = {
-      {"Equality", P::eq},        {"Eq", P::eq},        {"Unequality", P::ne}, {"Ne", P::ne},
-      {"StrictLessThan", P::slt}, {"LessThan", P::sle}, {"Lt", P::slt},        {"StrictGreaterThan", P::sgt},
-      {"GreaterThan", P::sge}};
-  for (auto [key, predicate] : table)
+static std::optional<Math::Order> comparison(StringRef name) {
+  using O = Math::Order;
+  static const std::pair<StringRef, O> table[] = {
+      {"Equality", O::Eq},       {"Eq", O::Eq},       {"Unequality", O::Ne}, {"Ne", O::Ne},
+      {"StrictLessThan", O::Lt}, {"LessThan", O::Le}, {"Lt", O::Lt},         {"StrictGreaterThan", O::Gt},
+      {"GreaterThan", O::Ge}};
+  for (auto [key, order] : table)
     if (key == name)
-      return predicate;
+      return order;
   return std::nullopt;
+}
+
+template <typename Op> static Value unaryReal(Emitter &e, Value x) { return Op::create(e.b, e.loc, x); }
+template <typename Op> static Value binaryReal(Emitter &e, Value x, Value y) { return Op::create(e.b, e.loc, x, y); }
+static Value floorOfQuotient(Emitter &e, Value x, Value y) {
+  return math::FloorOp::create(e.b, e.loc, arith::DivFOp::create(e.b, e.loc, x, y));
+}
+
+// Functions of real numbers that give one; those of two operands take more from left to right.
+static std::optional<Scalar> realFunction(Emitter &e, StringRef name, ArrayRef<Scalar> args) {
+  static constexpr std::pair<StringLiteral, Value (*)(Emitter &, Value)> unary[] = {
+      {"TruncToFloat", unaryReal<math::TruncOp>}, {"OpaqueUnaryFn_sqrt", unaryReal<math::SqrtOp>}};
+  static constexpr std::pair<StringLiteral, Value (*)(Emitter &, Value, Value)> binary[] = {
+      {"Add", binaryReal<arith::AddFOp>},     {"Max", binaryReal<arith::MaximumFOp>},
+      {"Min", binaryReal<arith::MinimumFOp>}, {"FloatTrueDiv", binaryReal<arith::DivFOp>},
+      {"IntTrueDiv", binaryReal<arith::DivFOp>}, {"FloatPow", binaryReal<math::PowFOp>},
+      {"FloorDiv", floorOfQuotient}};
+  for (auto [key, build] : unary)
+    if (key == name && args.size() == 1)
+      return runtimeFloat(build(e, asReal(e, args[0])));
+  for (auto [key, build] : binary)
+    if (key == name && args.size() >= 2) {
+      Value result = asReal(e, args[0]);
+      for (const Scalar &arg : args.drop_front())
+        result = build(e, result, asReal(e, arg));
+      return runtimeFloat(result);
+    }
+  return std::nullopt;
+}
+
+// Functions of one real number that give an integer.
+static std::optional<Scalar> roundToInteger(Emitter &e, StringRef name, const Scalar &arg) {
+  static constexpr std::pair<StringLiteral, Value (*)(Emitter &, Value)> table[] = {
+      {"TruncToInt", unaryReal<math::TruncOp>}, {"FloorToInt", unaryReal<math::FloorOp>},
+      {"CeilToInt", unaryReal<math::CeilOp>}, {"RoundToInt", unaryReal<math::RoundEvenOp>}};
+  for (auto [key, build] : table)
+    if (key == name) {
+      Value integer = arith::FPToSIOp::create(e.b, e.loc, e.b.getI64Type(), build(e, asReal(e, arg)));
+      return fromSize(arith::IndexCastOp::create(e.b, e.loc, e.b.getIndexType(), integer).getResult());
+    }
+  return std::nullopt;
+}
+
+// True where the result is a real number even of integers.
+static bool makesReal(StringRef name) {
+  return llvm::is_contained({"IntTrueDiv", "FloatTrueDiv", "FloatPow", "TruncToFloat", "OpaqueUnaryFn_sqrt"}, name);
 }
 
 Scalar Symbols::evaluateCall(Emitter &e, const SymExpr &expr) {
@@ -147,36 +203,24 @@ Scalar Symbols::evaluateCall(Emitter &e, const SymExpr &expr) {
     return fromSize(result);
   };
   auto boolean = [&](size_t i) { return args[i].materialize(e.b, e.loc, ScalarType::Bool); };
-  auto real = [&](size_t i) { return args[i].materialize(e.b, e.loc, ScalarType::Float64); };
   bool isReal = llvm::any_of(args, [](const Scalar &arg) { return isFloat(arg.dtype); });
+  auto order = comparison(name);
 
   if (name == "ToFloat")
-    return runtimeFloat(real(0));
-  if ((name == "FloatTrueDiv" || name == "IntTrueDiv") && args.size() == 2)
-    return runtimeFloat(arith::DivFOp::create(e.b, e.loc, real(0), real(1)));
-  if (name == "FloatPow" && args.size() == 2)
-    return runtimeFloat(math::PowFOp::create(e.b, e.loc, real(0), real(1)));
-  if ((name == "Mul" || name == "Add") && isReal) {
-    Value sum = real(0);
-    for (size_t i = 1; i < args.size(); ++i)
-      sum = arith::AddFOp::create(e.b, e.loc, sum, real(i));
-    return runtimeFloat(sum);
+    return runtimeFloat(asReal(e, args[0]));
+  if (name == "Identity")
+    return args[0];
+  if (order && args.size() == 2) {
+    Math m(e.b, e.loc, isReal ? ScalarType::Float64 : ScalarType::Int64);
+    auto operand = [&](size_t i) { return isReal ? asReal(e, args[i]) : e.index(size(i)); };
+    return runtimeBool(m.compare(*order, operand(0), operand(1)));
   }
-  if (name == "TruncToInt" || name == "FloorToInt" || name == "CeilToInt" || name == "RoundToInt") {
-    Value value = real(0);
-    if (name == "FloorToInt")
-      value = math::FloorOp::create(e.b, e.loc, value);
-    else if (name == "CeilToInt")
-      value = math::CeilOp::create(e.b, e.loc, value);
-    else if (name == "RoundToInt")
-      value = math::RoundEvenOp::create(e.b, e.loc, value);
-    Value integer = arith::FPToSIOp::create(e.b, e.loc, e.b.getI64Type(), value);
-    return fromSize(arith::IndexCastOp::create(e.b, e.loc, e.b.getIndexType(), integer).getResult());
+  if (std::optional<Scalar> integer = args.size() == 1 ? roundToInteger(e, name, args[0]) : std::nullopt)
+    return *integer;
+  if (isReal || makesReal(name)) {
+    std::optional<Scalar> result = realFunction(e, name, args);
+    return result ? *result : fail("function " + expr.name + " of real numbers in a size");
   }
-  if (isReal)
-    return fail("function " + expr.name + " of real numbers in a size");
-  if (auto predicate = comparison(name); predicate && args.size() == 2)
-    return runtimeBool(arith::CmpIOp::create(e.b, e.loc, *predicate, e.index(size(0)), e.index(size(1))));
   if (name == "And" || name == "Or") {
     Value result = boolean(0);
     for (size_t i = 1; i < args.size(); ++i)
@@ -195,8 +239,6 @@ Scalar Symbols::evaluateCall(Emitter &e, const SymExpr &expr) {
     return fold([&](Size x, Size y) { return e.max(x, y); });
   if (name == "Min")
     return fold([&](Size x, Size y) { return e.min(x, y); });
-  if (name == "Identity")
-    return args[0];
   if ((name == "Pow" || name == "PowByNatural") && args.size() == 2 && args[1].isConstant() && args[1].integer >= 0) {
     Size result = e.size(1);
     for (int64_t i = 0; i < args[1].integer; ++i)
