@@ -11,7 +11,7 @@
 module attributes {tenon.inputs = [{name = "x", dtype = "float32", dims = ["2"]}], tenon.outputs = []} {
   func.func @main(%x: memref<2xf32>) {
     %a = arith.constant 1.0 : f32
-    %b = arith.maximumf %a, %a : f32
+    %b = arith.remf %a, %a : f32
     return
   }
 }
