@@ -66,7 +66,10 @@ llvm::Error prepare(Compilation &compilation) {
 }
 
 llvm::Error prepareForMany(CompileOptions &options) {
-  auto toolchain = Toolchain::find(options.tenonDir);
+  auto target = resolveTarget(options.target, options.cpu);
+  if (!target)
+    return asCompileError(target.takeError(), FailureKind::BadInput);
+  auto toolchain = Toolchain::find(options.tenonDir, target->triple, target->arch);
   if (!toolchain)
     return asCompileError(toolchain.takeError(), FailureKind::BadInput);
   options.toolchain = std::make_shared<Toolchain>(std::move(*toolchain));
@@ -208,7 +211,8 @@ llvm::Error emitWrapperText(Compilation &compilation) {
 llvm::Error linkSharedObject(Compilation &compilation) {
   std::shared_ptr<const Toolchain> toolchain = compilation.options.toolchain;
   if (!toolchain) {
-    auto found = Toolchain::find(compilation.options.tenonDir);
+    auto found =
+        Toolchain::find(compilation.options.tenonDir, compilation.target.triple, compilation.target.arch);
     if (!found)
       return asCompileError(found.takeError(), FailureKind::BadInput);
     toolchain = std::make_shared<Toolchain>(std::move(*found));

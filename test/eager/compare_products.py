@@ -19,6 +19,11 @@ def tensordots(x, y):
     return torch.tensordot(x, y, ([1, 2], [1, 0])), torch.tensordot(x, y, ([-1], [0])), torch.tensordot(x[0], y[0], 0)
 
 
+@snippet(floats(1, 3), floats(2, 3, 4))
+def tensordots_that_broadcast(x, y):
+    return torch.tensordot(x, y, ([0, 1], [0, 1])), torch.tensordot(y, x, ([1, 0], [1, 0]))
+
+
 @snippet(floats(2, 3), floats(4, 5), integers(3), floats(2, 2, 2))
 def krons(x, y, i, z):
     return torch.kron(x, y), torch.kron(x, z), torch.kron(i, i)
@@ -47,6 +52,18 @@ def bilinear(x, y, w, b):
 @snippet(constant([1.0, 1.0, nan, inf, inf, 0.0]), constant([1.00001, 1.1, nan, inf, -inf, 1e-9]))
 def closeness(x, y):
     return torch.isclose(x, y), torch.isclose(x, y, equal_nan=True), torch.isclose(x, y, rtol=0.2), torch.isclose(x, y, atol=1.0)
+
+
+@snippet(integers(6))
+def products_with_many_paths(x):
+    for _ in range(60):  # walked path by path, this takes for ever
+        x = x * x
+    return x
+
+
+@snippet(floats(1))
+def integers_between_numbers(x):
+    return tuple(torch.linspace(4.3, end, 10, dtype=dtype) for end in (1.9, -7.5) for dtype in (torch.int32, torch.int64))
 
 
 @snippet(constant([5, -7, 1, 3]), constant([1, 2, 63, 64]))

@@ -76,6 +76,27 @@ class Others(unittest.TestCase):
         self.assertIsNotNone(disagreement([values, torch.tensor([3, 1])], reference))
         self.assertIsNotNone(disagreement([values - 1, torch.tensor([2, 1])], reference))
 
+    def test_a_sort_may_order_equal_elements_as_it_likes(self):
+        x = torch.tensor([2, 1, 2, 0])
+        reference = Reference(ENTRIES["sort"], Sample(0, (x,), {}))
+        values = torch.tensor([0, 1, 2, 2])
+        self.assertIsNone(disagreement([values, torch.tensor([3, 1, 0, 2])], reference))
+        self.assertIsNone(disagreement([values, torch.tensor([3, 1, 2, 0])], reference))
+        self.assertIsNotNone(disagreement([values, torch.tensor([3, 1, 2, 2])], reference))
+        self.assertIsNotNone(disagreement([values, torch.tensor([1, 3, 2, 0])], reference))
+        stable = Reference(ENTRIES["sort"], Sample(0, (x,), {"stable": True}))
+        self.assertIsNone(disagreement([values, torch.tensor([3, 1, 0, 2])], stable))
+        self.assertIsNotNone(disagreement([values, torch.tensor([3, 1, 2, 0])], stable))
+
+    def test_an_infinity_on_the_way_need_not_be_repeated(self):
+        halve = lambda x: x * x / x  # overflows in f32 where the result does not
+        x = torch.tensor([1e30, 1.0])
+        self.assertIsNone(judge(halve, (x,), torch.tensor([float("inf"), 1.0])))
+        self.assertIsNone(judge(halve, (x,), x))
+        self.assertIsNotNone(judge(halve, (x,), x * torch.tensor([1.1, 1.0])))
+        huge = torch.tensor([1e30, 1e20])
+        self.assertIsNotNone(judge(lambda x: x * x, (huge,), torch.tensor([3e38, 3e38])))
+
     def test_random_results_count_by_type_only(self):
         x = torch.zeros(50)
         self.assertIsNone(judge(torch.bernoulli, (x + 0.5,), x))

@@ -221,6 +221,15 @@ class Batch(CommandTest):
         self.compile_batch(f"{FIXTURES / 'mlp.pt2'}\t{other / 'mlp.so'}")
         self.assertEqual((other / "mlp.so").read_bytes(), alone)
 
+    def test_ends_when_nobody_reads_the_answers(self):
+        """Even with lines to come: whoever gave up on a compilation must not leave it behind."""
+        process = subprocess.Popen([TENON, "compile", "--batch", "--jobs", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process.stdin.write(f"{FIXTURES / 'mlp.pt2'}\t{self.folder / 'unheard.so'}\n".encode())
+        process.stdin.flush()
+        process.stdout.close()
+        process.wait(timeout=60)
+        process.stdin.close()
+
     def test_a_line_that_is_no_pair(self):
         done, answers = self.compile_batch("model.pt2")
         self.assertEqual(done.returncode, 2)

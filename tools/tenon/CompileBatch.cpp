@@ -4,8 +4,9 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// What does not depend on the model is done once: loading the program, registering dialects and back ends, asking the driver
-// how to link. Each model is then compiled by a fork of this process, so that none can harm the next.
+// What does not depend on the model is done once: loading the program, registering dialects, asking the driver how to link.
+// Each model is then compiled by a fork of this process, so that none can harm the next. Forks end with this process, and it
+// ends when nobody reads its answers: a compilation that hangs does not outlive whoever gave up waiting for it.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -65,7 +66,7 @@ public:
   Batch(const CompileOptions &options, size_t numJobs) : options(options), numJobs(numJobs) {}
 
   int run() {
-    while (!lines.hasEnded() || !running.empty()) {
+    while (isHeard && (!lines.hasEnded() || !running.empty())) {
       while (running.size() < numJobs && lines.hasLine())
         start(lines.take());
       if (!lines.hasEnded() || !running.empty())
@@ -85,7 +86,7 @@ private:
     answer(model, output, {exitCode, "the line has no two paths; write MODEL.pt2, a tab and MODEL.so"});
   }
 
-  // Until a compilation has ended or, where one more may start, lines have come.
+  // Until a compilation has ended or, where one more may start, lines have come; or until nobody reads the answers.
   void waitForNews() {
     std::vector<pollfd> sources;
     for (auto &compilation : running) {
@@ -96,9 +97,11 @@ private:
     bool wantsLines = running.size() < numJobs && !lines.hasEnded();
     if (wantsLines)
       sources.push_back({STDIN_FILENO, POLLIN, 0});
+    sources.push_back({STDOUT_FILENO, 0, 0});
     if (::poll(sources.data(), sources.size(), -1) < 0)
       return;
-    if (wantsLines && sources.back().revents)
+    isHeard = (sources.back().revents & POLLERR) == 0;
+    if (wantsLines && sources[running.size()].revents)
       lines.read();
     for (size_t i = running.size(); i-- > 0;)
       if (sources[i].revents)
@@ -125,6 +128,7 @@ private:
   InputLines lines;
   std::vector<std::unique_ptr<GuardedCompilation>> running;
   int exitCode = 0;
+  bool isHeard = true;
 };
 
 } // namespace

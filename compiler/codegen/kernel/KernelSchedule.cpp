@@ -128,6 +128,7 @@ private:
   void chooseVectorDim();
   unsigned levelOf(Value tensor);
   bool variesAlong(Value value, uint64_t dims);
+  bool argumentVariesAlong(BlockArgument argument, uint64_t dims);
   unsigned bodyCost(linalg::GenericOp op);
   unsigned recomputeCost(Value tensor);
   void formGroups();
@@ -145,6 +146,8 @@ private:
   VectorShape shape;
   KernelSchedule schedule;
   DenseMap<Value, unsigned> levels;
+  DenseMap<std::pair<Value, uint64_t>, bool> variations; // of a value along dimensions
+  DenseMap<Value, unsigned> recomputeCosts;
   DenseMap<Value, unsigned> firstGroup; // the group that computes a full value first
 };
 
@@ -212,28 +215,35 @@ unsigned Scheduler::levelOf(Value tensor) {
   return level;
 }
 
-// Returns true when a value in a generic's body differs between points of `dims`.
-bool Scheduler::variesAlong(Value value, uint64_t dims) {
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    auto op = dyn_cast<linalg::GenericOp>(argument.getOwner()->getParentOp());
-    if (!op)
-      return false;
-    OpOperand &operand = *op.getMatchingOpOperand(argument);
-    if (int access = domain.accessOf(operand); access >= 0) {
-      for (auto [dim, stride] : llvm::enumerate(domain.accesses[access].strides))
-        if ((dims & bit(dim)) != 0 && !stride.isZero())
-          return true;
-      return false;
-    }
+bool Scheduler::argumentVariesAlong(BlockArgument argument, uint64_t dims) {
+  auto op = dyn_cast<linalg::GenericOp>(argument.getOwner()->getParentOp());
+  if (!op)
+    return false;
+  OpOperand &operand = *op.getMatchingOpOperand(argument);
+  int access = domain.accessOf(operand);
+  if (access < 0)
     return (domain.dimsOf(operand.get()) & dims) != 0;
-  }
+  for (auto [dim, stride] : llvm::enumerate(domain.accesses[access].strides))
+    if ((dims & bit(dim)) != 0 && !stride.isZero())
+      return true;
+  return false;
+}
+
+// Returns true when a value in a generic's body differs between points of `dims`. Each is asked once: x * x, squared again
+// and again, has more paths than can be walked.
+bool Scheduler::variesAlong(Value value, uint64_t dims) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return argumentVariesAlong(argument, dims);
   Operation *op = value.getDefiningOp();
   if (auto index = dyn_cast<linalg::IndexOp>(op)) {
     int dim = domain.dimOf(index->getParentOfType<linalg::GenericOp>(), index.getDim());
     return dim >= 0 && (dims & bit(dim)) != 0;
   }
-  return isa_and_present<linalg::GenericOp>(op->getParentOp()) &&
-         llvm::any_of(op->getOperands(), [&](Value operand) { return variesAlong(operand, dims); });
+  if (auto found = variations.find({value, dims}); found != variations.end())
+    return found->second;
+  bool varies = isa_and_present<linalg::GenericOp>(op->getParentOp()) &&
+                llvm::any_of(op->getOperands(), [&](Value operand) { return variesAlong(operand, dims); });
+  return variations[{value, dims}] = varies;
 }
 
 // Returns the operations of a body that run once per element, those that do not vary along the innermost loops left out.
@@ -251,10 +261,12 @@ unsigned Scheduler::recomputeCost(Value tensor) {
   auto op = tensor.getDefiningOp<linalg::GenericOp>();
   if (!op || op.getNumReductionLoops() > 0 || (domain.dimsOf(tensor) & domain.rowDims()) == 0)
     return 0;
+  if (auto found = recomputeCosts.find(tensor); found != recomputeCosts.end())
+    return found->second;
   unsigned cost = bodyCost(op);
   for (Value input : op.getDpsInputs())
-    cost += recomputeCost(input);
-  return cost;
+    cost = std::min(cost + recomputeCost(input), recomputeLimit + 1); // anything beyond is as good
+  return recomputeCosts[tensor] = cost;
 }
 
 RowGroup &Scheduler::groupFor(unsigned phase, uint64_t rowDims, bool isSerial) {

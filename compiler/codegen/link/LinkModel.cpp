@@ -26,9 +26,9 @@ static Error missing(StringRef what, StringRef path, StringRef remedy) {
   return createStringError(what + " is not at '" + path + "'; " + remedy);
 }
 
-Expected<Toolchain> Toolchain::find(StringRef tenonDir) {
+Expected<Toolchain> Toolchain::find(StringRef tenonDir, const std::string &triple, StringRef arch) {
   Toolchain tools{joined(TENON_LLVM_TOOLS_DIR, "clang++"), joined(TENON_LLVM_TOOLS_DIR, "ld.lld"),
-                  joined(tenonDir, "include"), tenonDir.str()};
+                  joined(tenonDir, "include"), {}};
   if (std::optional<std::string> chosen = sys::Process::GetEnv("TENON_CLANG")) {
     tools.clang = *chosen;
     if (std::string beside = joined(sys::path::parent_path(*chosen), "ld.lld"); sys::fs::can_execute(beside))
@@ -40,6 +40,11 @@ Expected<Toolchain> Toolchain::find(StringRef tenonDir) {
     return missing("the linker", tools.linker, "install lld 22");
   if (!sys::fs::exists(joined(tools.includeDir, "tenon/generated.h")))
     return missing("Tenon's runtime", tools.includeDir, "install it beside the compiler");
+  std::string runtime = joined(tenonDir, arch.str() + "/libtenon_runtime.a");
+  auto linkLine = LinkLine::ask(tools.clang, tools.linker, triple, runtime);
+  if (!linkLine)
+    return linkLine.takeError();
+  tools.linkLine = std::move(*linkLine);
   return tools;
 }
 
@@ -137,21 +142,17 @@ static std::string findLibrary(StringRef folder, StringRef stem) {
 
 // Exports one symbol. Libraries that the model does not call are not needed at run time, code it does not call is left out.
 static std::vector<std::string> linkArguments(const Toolchain &toolchain, const ModelParts &parts,
-                                              const PrivateDirectory &directory, ArrayRef<std::string> objects,
-                                              StringRef output) {
+                                              const PrivateDirectory &directory, std::vector<std::string> objects,
+                                              const std::string &output) {
   std::string libraries = "/usr/lib/" + parts.arch + "-linux-gnu";
-  std::vector<std::string> arguments = {
-      "--target=" + parts.triple, "--no-default-config", "--ld-path=" + toolchain.linker, "-shared", "-o", output.str()};
-  llvm::append_range(arguments, objects);
-  for (std::string option :
-       {joined(toolchain.libraryDir, parts.arch + "/libtenon_runtime.a"), std::string("-Wl,--gc-sections"),
-        std::string("-Wl,-Bsymbolic"), std::string("-Wl,--no-undefined"), std::string("-Wl,-z,relro,-z,now,-z,noexecstack"),
-        std::string("-Wl,--build-id=sha1"), std::string("-Wl,--hash-style=gnu"),
-        "-Wl,--version-script=" + directory.file("exports.map"), std::string("-Wl,--as-needed"),
-        findLibrary(libraries, "libdnnl.so"), findLibrary(libraries + "/openblas-openmp", "libopenblas.so"),
-        findLibrary(libraries, "libgomp.so"), std::string("-lstdc++"), std::string("-lm")})
-    arguments.push_back(option);
-  return arguments;
+  llvm::append_range(objects, std::initializer_list<std::string>{
+                                  findLibrary(libraries, "libdnnl.so"),
+                                  findLibrary(libraries + "/openblas-openmp", "libopenblas.so"),
+                                  findLibrary(libraries, "libgomp.so")});
+  std::string exports = "--version-script=" + directory.file("exports.map");
+  return toolchain.linkLine.fill({"--gc-sections", "-Bsymbolic", "--no-undefined", "-z", "relro", "-z", "now", "-z",
+                                  "noexecstack", "--build-id=sha1", "--hash-style=gnu", exports, "--as-needed"},
+                                 objects, output);
 }
 
 // Links into `output`, a file of the output's own folder.
@@ -171,7 +172,7 @@ static Error linkInto(StringRef output, const Toolchain &toolchain, const ModelP
     return error;
   std::string linked = directory->file("model.so");
   if (Error error =
-          runTool({toolchain.clang, linkArguments(toolchain, parts, *directory, objects, linked), ""}, *directory))
+          runTool({toolchain.linker, linkArguments(toolchain, parts, *directory, objects, linked), ""}, *directory))
     return error;
   if (std::error_code code = sys::fs::copy_file(linked, output))
     return fileError(output, code);

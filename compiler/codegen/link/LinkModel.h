@@ -7,6 +7,7 @@
 #ifndef TENON_CODEGEN_LINK_LINKMODEL_H
 #define TENON_CODEGEN_LINK_LINKMODEL_H
 
+#include "compiler/codegen/link/LinkLine.h"
 #include "compiler/codegen/link/Subprocess.h"
 #include "compiler/codegen/link/Weights.h"
 
@@ -14,16 +15,16 @@
 
 namespace tenon {
 
-/// Where the tools and the runtime are.
+/// Where the tools and the runtime are, for one target.
 struct Toolchain {
   std::string clang;      ///< clang++
   std::string linker;     ///< ld.lld
   std::string includeDir; ///< holds tenon/generated.h
-  std::string libraryDir; ///< holds <arch>/libtenon_runtime.a
+  LinkLine linkLine;      ///< with the runtime's archive
 
   /// The LLVM that Tenon was built with, or TENON_CLANG (a clang++, with ld.lld beside it or in LLVM's folder), and the
-  /// runtime in `tenonDir` (build/<preset>/lib/tenon).
-  static llvm::Expected<Toolchain> find(llvm::StringRef tenonDir);
+  /// runtime in `tenonDir` (build/<preset>/lib/tenon), for models of one target.
+  static llvm::Expected<Toolchain> find(llvm::StringRef tenonDir, const std::string &triple, llvm::StringRef arch);
 };
 
 /// What one shared object is made of.

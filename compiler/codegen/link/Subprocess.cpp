@@ -43,8 +43,10 @@ static std::string captured(StringRef path) {
   return buffer ? json::fixUTF8((*buffer)->getBuffer().take_front(4096).rtrim()) : "";
 }
 
+static std::string outputPath(const PrivateDirectory &directory) { return directory.file("tool-output.txt"); }
+
 Error runTool(const ToolRun &run, const PrivateDirectory &directory) {
-  std::string temporary = "TMPDIR=" + directory.directory(), output = directory.file("tool-output.txt");
+  std::string temporary = "TMPDIR=" + directory.directory(), output = outputPath(directory);
   const StringRef environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", temporary};
   SmallVector<StringRef> arguments = {run.program};
   llvm::append_range(arguments, run.arguments);
@@ -61,6 +63,15 @@ Error runTool(const ToolRun &run, const PrivateDirectory &directory) {
   std::string printed = captured(output);
   return createStringError("'" + run.program + "' " + how + (message.empty() ? "" : " (" + message + ")") +
                            (printed.empty() ? "" : ":\n" + printed));
+}
+
+Expected<std::string> outputOfTool(const ToolRun &run, const PrivateDirectory &directory) {
+  if (Error error = runTool(run, directory))
+    return error;
+  auto buffer = MemoryBuffer::getFile(outputPath(directory), /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return createStringError(buffer.getError(), "'" + run.program + "' left no output");
+  return (*buffer)->getBuffer().str();
 }
 
 } // namespace tenon

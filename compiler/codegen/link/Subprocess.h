@@ -42,6 +42,9 @@ struct ToolRun {
 /// Runs it. Fails with the program's name, how it ended and the first kilobytes of what it printed.
 llvm::Error runTool(const ToolRun &run, const PrivateDirectory &directory);
 
+/// Runs it and returns what it printed.
+llvm::Expected<std::string> outputOfTool(const ToolRun &run, const PrivateDirectory &directory);
+
 } // namespace tenon
 
 #endif // TENON_CODEGEN_LINK_SUBPROCESS_H

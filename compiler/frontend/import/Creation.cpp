@@ -42,13 +42,14 @@ static Results importArange(Call &call) {
   })};
 }
 
-// From both ends towards the middle, as ATen does, so that the last element is `end` exactly. `shape` makes of the number on
-// the line what the op shows.
+// From both ends towards the middle, as ATen does, so that the last element is `end` exactly; between integers if the result is
+// of integers. `shape` makes of the number on the line what the op shows.
 static Results importLine(Call &call, llvm::function_ref<Value(Math &, Value)> shape) {
-  double start = call.real("start"), end = call.real("end");
+  ScalarType result = call.resultDtype(), compute = ScalarType::Float64;
+  auto bound = [&](StringRef name) { return isFloat(result) ? call.real(name) : std::trunc(call.real(name)); };
+  double start = bound("start"), end = bound("end");
   int64_t steps = call.integer("steps");
   double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
-  ScalarType result = call.resultDtype(), compute = ScalarType::Float64;
   return {call.e.pointwise({}, call.resultSizes(), result, [&](OpBuilder &b, Location loc, ValueRange) {
     Math m(b, loc, compute);
     Value i = position(b, loc, 0, compute);

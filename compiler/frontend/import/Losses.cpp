@@ -160,7 +160,9 @@ static Results importPairLoss(Call &call, const PointwiseRow &row) {
     if (call.has(name))
       operands.push_back(call.tensor(name));
   ScalarType result = call.resultDtype();
-  if (!isFloat(result))
+  // Between its steps ATen rounds such a loss to the integers of each operand.
+  bool hasFloat = llvm::any_of(operands, [](const Tensor &operand) { return isFloat(operand.dtype); });
+  if (!isFloat(result) || !hasFloat)
     return {call.unsupported("a loss of integers")};
   Tensor losses = applyRow(call, row, e.broadcastSizes(operands), computeType(result));
   return {e.cast(reduceLoss(call, losses), result)};

@@ -34,21 +34,36 @@ static Results importVdot(Call &call) {
   return {e.cast(e.sum(times(e, self, call.tensor("other"), compute), 0, compute), dtype)};
 }
 
+// `tensor` summed over those of `dims` that are broadcast against it: of size one in `other`, and not in it.
+static Tensor sumBroadcast(Emitter &e, Tensor tensor, ArrayRef<int64_t> dims, const Tensor &other,
+                           ArrayRef<int64_t> dimsOther) {
+  SmallVector<int64_t> broadcast;
+  for (auto [dim, dimOther] : llvm::zip_equal(dims, dimsOther))
+    if (isOne(other.sizes[dimOther]) && !isOne(tensor.sizes[dim]))
+      broadcast.push_back(dim);
+  return broadcast.empty() ? tensor : e.keepDims(e.sum(tensor, broadcast, tensor.dtype), tensor, broadcast);
+}
+
 // The dimensions named are summed over, in the order they are named.
 static Results importTensordot(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self"), other = call.tensor("other");
   SmallVector<int64_t> dimsSelf = call.integers("dims_self"), dimsOther = call.integers("dims_other");
-  auto split = [&](const Tensor &tensor, SmallVector<int64_t> &summed, SmallVector<int64_t> &kept) {
-    for (int64_t &dim : summed)
-      dim += dim < 0 ? tensor.rank() : 0;
+  for (int64_t &dim : dimsSelf)
+    dim += dim < 0 ? self.rank() : 0;
+  for (int64_t &dim : dimsOther)
+    dim += dim < 0 ? other.rank() : 0;
+  Tensor whole = self;
+  self = sumBroadcast(e, self, dimsSelf, other, dimsOther);
+  other = sumBroadcast(e, other, dimsOther, whole, dimsSelf);
+  auto rest = [](const Tensor &tensor, ArrayRef<int64_t> summed) {
+    SmallVector<int64_t> kept;
     for (int64_t dim = 0; dim < tensor.rank(); ++dim)
       if (!llvm::is_contained(summed, dim))
         kept.push_back(dim);
+    return kept;
   };
-  SmallVector<int64_t> keptSelf, keptOther;
-  split(self, dimsSelf, keptSelf);
-  split(other, dimsOther, keptOther);
+  SmallVector<int64_t> keptSelf = rest(self, dimsSelf), keptOther = rest(other, dimsOther);
   auto grouped = [&](const Tensor &tensor, ArrayRef<int64_t> first, ArrayRef<int64_t> second) {
     SmallVector<int64_t> order(first);
     llvm::append_range(order, second);
