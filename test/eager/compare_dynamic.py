@@ -144,6 +144,32 @@ def padding_by_sizes(folder):
 
 
 @case
+def size_that_only_one_operand_knows(folder):
+    """The sizes of chunks, 4, are known where a constant of that size meets them."""
+
+    def f(x):
+        padded = F.pad(x, (0, -x.shape[1] % 4))
+        chunks = padded.shape[1] // 4
+        y = padded.reshape(x.shape[0], chunks, padded.shape[1] // chunks)
+        difference = (y.unsqueeze(-1) - y.unsqueeze(-2)).tril().exp()
+        return difference.masked_fill(torch.ones(4, 4, dtype=torch.bool).triu(), 0), difference @ y.unsqueeze(-1)
+
+    compare_sizes(folder, f, lambda b, n: (torch.randn(b, n),), ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC},), [(2, 10), (3, 8), (2, 5), (5, 33)])
+
+
+@case
+def rows_of_one_number(folder):
+    """Norms of tensors that hold one number, which leave the model as they are too."""
+
+    def f(x):
+        zeros, ones = torch.zeros_like(x), torch.full_like(x, 1.5)
+        norm = F.layer_norm(zeros, (16,), eps=1e-5)
+        return zeros, norm, norm + x, F.softmax(ones, -1) + x, ones
+
+    compare_sizes(folder, f, lambda b: (torch.randn(b, 10, 16),), ({0: Dim("b", max=32)},), [(4,), (2,), (7,)])
+
+
+@case
 def sizes_by_way_of_reals(folder):
     """Sizes that are truncated products, roots and quotients of real numbers, and the guards that come of them."""
 
