@@ -171,12 +171,12 @@ def rows_of_one_number(folder):
 
 @case
 def sizes_by_way_of_reals(folder):
-    """Sizes that are truncated products, roots and quotients of real numbers, and the guards that come of them."""
+    """Truncated products, roots and quotients of real numbers, and the guards that come of them; -2 and -2.0 are two."""
 
     def f(x):
         n = x.shape[0]
-        return (x[: torch.sym_int(n * 0.7)] * 2, x[: torch.sym_int(torch.sym_sqrt(n))] + 1, torch.arange(n, -n, -1), torch.arange(0, n, 0.5),
-                x[: torch.sym_min(torch.sym_int(n / 3), 4)] - 1, x * (n / 7))
+        return (x[: torch.sym_int(n * 0.7)] * 2, x[: torch.sym_int(torch.sym_sqrt(n))] + 1, torch.arange(n, -n, -2),
+                x[: n - 2], torch.arange(0, n, 0.5), x[: torch.sym_min(torch.sym_int(n / 3), 4)] - 1, x * (n / 7))
 
     compare_sizes(folder, f, lambda n: (torch.randn(n, 3),), ({0: Dim.DYNAMIC},), [(12,), (6,), (9,), (65,)])
 
