@@ -30,7 +30,7 @@ static constexpr int64_t rowBlockBytes = 256;
 static constexpr int64_t maxScratchBytes = 64 * 1024;
 // Fewer units than this, and the vector dimension is cut into blocks as well.
 static constexpr int64_t enoughUnits = 64;
-static constexpr unsigned transcendentalCost = 16, divisionCost = 8, gatherCost = 8;
+static constexpr unsigned transcendentalCost = 16, longTranscendentalCost = 65, divisionCost = 8, gatherCost = 8;
 // Scratch costs a store and a load with their addresses; anything cheaper is computed again.
 static constexpr unsigned recomputeLimit = 8;
 static constexpr int64_t assumedDynamicSize = 64;
@@ -110,6 +110,8 @@ static unsigned costOf(Operation *op) {
     bool isCheap = llvm::is_contained({Relu, LeakyRelu, Clip, HardSigmoid, HardSwish}, activation.getKind());
     return isCheap ? 3 : transcendentalCost;
   }
+  if (isa<math::PowFOp, math::SinOp, math::CosOp, math::TanOp>(op)) // in double precision, or with a long reduction
+    return longTranscendentalCost;
   bool isTranscendental = isa_and_present<math::MathDialect>(op->getDialect()) &&
                           !isa<math::AbsFOp, math::AbsIOp, math::FmaOp, math::FloorOp, math::CeilOp, math::CopySignOp,
                                math::RoundOp, math::RoundEvenOp, math::TruncOp>(op);
@@ -391,8 +393,11 @@ void Scheduler::chooseUnroll() {
   unsigned cost = 0;
   for (const RowGroup &group : schedule.groups)
     cost = std::max(cost, group.cost);
-  // Live values grow with the cost: four copies of a cheap body, two of one with an exponential or two, one beyond.
-  schedule.unroll = schedule.vectorDim < 0 ? 1 : cost <= 8 ? 4 : cost <= 64 ? 2 : 1;
+  // Live values grow with the cost: four copies of a cheap body, two of one with an exponential or two, one beyond. NEON holds
+  // the constants of a polynomial in registers as well, where x86 reads them from memory.
+  bool isNeon = !schedule.scalable && shape.bits == 128;
+  unsigned maxCostOfTwo = isNeon ? transcendentalCost - 1 : longTranscendentalCost - 1;
+  schedule.unroll = schedule.vectorDim < 0 ? 1 : cost <= 8 ? 4 : cost <= maxCostOfTwo ? 2 : 1;
   if (schedule.vectorDim < 0 || schedule.scalable)
     return;
   const SizeProduct &size = domain.dims[schedule.vectorDim].size;

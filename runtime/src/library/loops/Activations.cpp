@@ -11,8 +11,9 @@
 
 TENON_LOOPS_BEGIN
 
-template <typename Function> static TENON_INLINE void transform(float *values, int64_t count, const Function &function) {
-  forEachVector(count, [&](int64_t i, auto extent) TENON_INLINE_BODY {
+template <int unrolling = longLoop, typename Function>
+static TENON_INLINE void transform(float *values, int64_t count, const Function &function) {
+  forEachVector<unrolling>(count, [&](int64_t i, auto extent) TENON_INLINE_BODY {
     Floats x = load(values + i, extent);
     function(x);
     store(values + i, x, extent);
@@ -77,7 +78,7 @@ static TENON_INLINE void applyElu(Floats &x, float alpha) {
 TENON_MULTIVERSION static void activate(ActivationKind kind, float alpha, float beta, float *values, int64_t count) {
   switch (kind) {
   case ActivationKind::Relu:
-    return transform(values, count, [](Floats &x) TENON_INLINE_BODY { x = x < 0 ? splat(0) : x; });
+    return transform<shortLoop>(values, count, [](Floats &x) TENON_INLINE_BODY { x = x < 0 ? splat(0) : x; });
   case ActivationKind::GeluErf: return transform(values, count, [](Floats &x) TENON_INLINE_BODY { applyGeluErf(x); });
   case ActivationKind::GeluTanh: return transform(values, count, [](Floats &x) TENON_INLINE_BODY { applyGeluTanh(x); });
   case ActivationKind::Sigmoid: return transform(values, count, [](Floats &x) TENON_INLINE_BODY { applySigmoid(x); });
@@ -87,17 +88,17 @@ TENON_MULTIVERSION static void activate(ActivationKind kind, float alpha, float 
       Floats t = x;
       multiplyBySigmoid(x, t);
     });
-  case ActivationKind::HardSigmoid: return transform(values, count, [](Floats &x) TENON_INLINE_BODY { applyHardSigmoid(x); });
+  case ActivationKind::HardSigmoid: return transform<shortLoop>(values, count, [](Floats &x) TENON_INLINE_BODY { applyHardSigmoid(x); });
   case ActivationKind::HardSwish:
-    return transform(values, count, [](Floats &x) TENON_INLINE_BODY {
+    return transform<shortLoop>(values, count, [](Floats &x) TENON_INLINE_BODY {
       Floats factor = x;
       applyHardSigmoid(factor);
       x = x * factor;
     });
   case ActivationKind::LeakyRelu:
-    return transform(values, count, [=](Floats &x) TENON_INLINE_BODY { x = x > 0 ? x : x * alpha; });
+    return transform<shortLoop>(values, count, [=](Floats &x) TENON_INLINE_BODY { x = x > 0 ? x : x * alpha; });
   case ActivationKind::Elu: return transform(values, count, [=](Floats &x) TENON_INLINE_BODY { applyElu(x, alpha); });
-  case ActivationKind::Clip: return transform(values, count, [=](Floats &x) TENON_INLINE_BODY { clip(x, alpha, beta); });
+  case ActivationKind::Clip: return transform<shortLoop>(values, count, [=](Floats &x) TENON_INLINE_BODY { clip(x, alpha, beta); });
   case ActivationKind::Softplus:
     return transform(values, count, [=](Floats &x) TENON_INLINE_BODY { applySoftplus(x, alpha, beta); });
   case ActivationKind::Mish: return transform(values, count, [](Floats &x) TENON_INLINE_BODY { applyMish(x); });

@@ -62,25 +62,42 @@ static TENON_INLINE void advanceGru(const GateRow<Real> &row, int64_t at, Extent
   store(row.next + at, (state - candidate) * update + candidate, extent);
 }
 
-template <typename Value, typename Real, typename Extent>
-static TENON_INLINE void advance(const GateRow<Real> &row, int64_t at, Extent extent) {
-  if (row.kind == RecurrenceKind::Lstm)
-    return advanceLstm<Value>(row, at, extent);
-  if (row.kind == RecurrenceKind::Gru)
-    return advanceGru<Value>(row, at, extent);
+template <typename Value, typename Real, typename Extent, typename Activation>
+static TENON_INLINE void advanceCell(const GateRow<Real> &row, int64_t at, Extent extent, const Activation &activation) {
   Value next;
   sumGate(next, row, 0, at, extent);
-  row.kind == RecurrenceKind::Tanh ? applyTanh(next) : applyRelu(next);
+  activation(next);
   store(row.next + at, next, extent);
 }
 
+/// A switch around loops, not in one. forEach(body) calls body(at, extent) for all of the row.
+template <typename Value, typename Real, typename ForEach>
+static TENON_INLINE void advance(const GateRow<Real> &row, const ForEach &forEach) {
+  switch (row.kind) {
+  case RecurrenceKind::Lstm:
+    return forEach([&](int64_t at, auto extent) TENON_INLINE_BODY { advanceLstm<Value>(row, at, extent); });
+  case RecurrenceKind::Gru:
+    return forEach([&](int64_t at, auto extent) TENON_INLINE_BODY { advanceGru<Value>(row, at, extent); });
+  case RecurrenceKind::Tanh:
+    return forEach([&](int64_t at, auto extent) TENON_INLINE_BODY {
+      advanceCell<Value>(row, at, extent, [](Value &x) TENON_INLINE_BODY { applyTanh(x); });
+    });
+  case RecurrenceKind::Relu:
+    return forEach([&](int64_t at, auto extent) TENON_INLINE_BODY {
+      advanceCell<Value>(row, at, extent, [](Value &x) TENON_INLINE_BODY { applyRelu(x); });
+    });
+  }
+}
+
 TENON_MULTIVERSION static void advanceGates32(const GateRow<float> &row) {
-  forEachVector(row.length, [&](int64_t at, auto extent) TENON_INLINE_BODY { advance<Floats>(row, at, extent); });
+  advance<Floats>(row, [&](const auto &body) TENON_INLINE_BODY { forEachVector<longLoop>(row.length, body); });
 }
 
 static void advanceGates64(const GateRow<double> &row) {
-  for (int64_t at = 0; at < row.length; ++at)
-    advance<double>(row, at, One());
+  advance<double>(row, [&](const auto &body) {
+    for (int64_t at = 0; at < row.length; ++at)
+      body(at, One());
+  });
 }
 
 void enterGates(RowLoops &loops) {

@@ -38,7 +38,7 @@ static TENON_INLINE float addScores(float *scores, const float *mask, int64_t co
     return 1;
   }
   Floats total = splat(0);
-  forEachVector(padded, [&](int64_t i, auto extent) TENON_INLINE_BODY {
+  forEachVector<mediumLoop>(padded, [&](int64_t i, auto extent) TENON_INLINE_BODY {
     Floats weight = orElse(load(scores + i, extent) - after, extent, minusInfinity);
     applyExpOfNegative(weight);
     store(scores + i, weight, extent);

@@ -4,8 +4,8 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// Sixteen floats where vectors have a fixed length: one AVX-512 register, two of AVX2, four of NEON. One register of whatever
-// length with SVE; its types are no members and no elements of arrays. Both have operators, and `mask ? a : b` lane by lane.
+// Of fixed length on x86-64, sixteen floats (one AVX-512 register, two of AVX2), and with NEON, one register. With SVE one register
+// of whatever length; its types are no members and no elements of arrays. All have operators, and `mask ? a : b` for each lane.
 //
 // Memory needs no alignment, and is f32, f16 or bf16; registers hold f32. A load or store of `Whole()` is of a whole vector, one
 // of `Part{count}` of the first `count` lanes: the others are zero and not stored.
@@ -34,9 +34,6 @@ struct Part {
 
 typedef svfloat32_t Floats;
 typedef svint32_t Ints;
-// Four vectors at once keep both pipes busy.
-#define TENON_UNROLL _Pragma("clang loop unroll_count(4)")
-
 TENON_INLINE int64_t numLanes() { return static_cast<int64_t>(svcntw()); }
 TENON_INLINE svbool_t lanesOf(Whole) { return svptrue_b32(); }
 TENON_INLINE svbool_t lanesOf(Part part) { return svwhilelt_b32(int64_t(0), part.count); }
@@ -91,14 +88,17 @@ TENON_INLINE float firstOf(const Floats &v) { return svlasta(svpfalse(), v); }
 
 #else
 
+#ifdef __x86_64__
 inline constexpr int64_t fixedLanes = 16;
-typedef float Floats __attribute__((vector_size(64)));
-typedef int32_t Ints __attribute__((vector_size(64)));
-typedef uint32_t Words __attribute__((vector_size(64)));
-typedef uint16_t Halves __attribute__((vector_size(32)));
-typedef _Float16 HalfFloats __attribute__((vector_size(32)));
-typedef uint8_t Bytes __attribute__((vector_size(16)));
-#define TENON_UNROLL
+#else
+inline constexpr int64_t fixedLanes = 4;
+#endif
+typedef float Floats __attribute__((vector_size(fixedLanes * 4)));
+typedef int32_t Ints __attribute__((vector_size(fixedLanes * 4)));
+typedef uint32_t Words __attribute__((vector_size(fixedLanes * 4)));
+typedef uint16_t Halves __attribute__((vector_size(fixedLanes * 2)));
+typedef _Float16 HalfFloats __attribute__((vector_size(fixedLanes * 2)));
+typedef uint8_t Bytes __attribute__((vector_size(fixedLanes)));
 
 // Vectors are passed by reference: by value they would change the calling convention between the clones.
 TENON_INLINE int64_t numLanes() { return fixedLanes; }
@@ -113,18 +113,29 @@ template <typename Vector> struct __attribute__((packed, may_alias)) InMemory {
 template <typename Vector, typename Element> TENON_INLINE Vector loadLanes(const Element *from, Whole) {
   return reinterpret_cast<const InMemory<Vector> *>(from)->value;
 }
+/// Calls body(lane) for each lane of the part; where vectors are short, with constants, for which lanes stay in registers.
+template <typename Body> TENON_INLINE void forEachLane(Part part, const Body &body) {
+  if constexpr (fixedLanes == 4) {
+    body(0);
+    if (part.count > 1)
+      body(1);
+    if (part.count > 2)
+      body(2);
+  } else {
+    for (int64_t lane = 0; lane < part.count; ++lane)
+      body(lane);
+  }
+}
 template <typename Vector, typename Element> TENON_INLINE Vector loadLanes(const Element *from, Part part) {
   Vector result = {};
-  for (int64_t i = 0; i < part.count; ++i)
-    result[i] = from[i];
+  forEachLane(part, [&](int64_t lane) TENON_INLINE_BODY { result[lane] = from[lane]; });
   return result;
 }
 template <typename Vector, typename Element> TENON_INLINE void storeLanes(Element *to, const Vector &v, Whole) {
   reinterpret_cast<InMemory<Vector> *>(to)->value = v;
 }
 template <typename Vector, typename Element> TENON_INLINE void storeLanes(Element *to, const Vector &v, Part part) {
-  for (int64_t i = 0; i < part.count; ++i)
-    to[i] = v[i];
+  forEachLane(part, [&](int64_t lane) TENON_INLINE_BODY { to[lane] = v[lane]; });
 }
 
 template <typename Extent> TENON_INLINE Floats load(const float *from, Extent extent) { return loadLanes<Floats>(from, extent); }
@@ -146,9 +157,8 @@ template <typename Extent> TENON_INLINE Ints loadWords(const uint16_t *from, Ext
 
 TENON_INLINE Floats orElse(const Floats &v, Whole, float) { return v; }
 TENON_INLINE Floats orElse(const Floats &v, Part part, float other) {
-  Floats result = v;
-  for (int64_t i = part.count; i < fixedLanes; ++i)
-    result[i] = other;
+  Floats result = splat(other);
+  forEachLane(part, [&](int64_t lane) TENON_INLINE_BODY { result[lane] = v[lane]; });
   return result;
 }
 
@@ -193,10 +203,17 @@ template <typename Extent> TENON_INLINE void store(BFloat16 *to, const Floats &v
   storeHalves(&to->bits, (bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded, extent);
 }
 
+/// How often loops are unrolled, by the registers that an iteration takes. Vectors of x86-64 are long enough as they are.
+#ifdef __x86_64__
+inline constexpr int shortLoop = 1, mediumLoop = 1, longLoop = 1;
+#else
+inline constexpr int shortLoop = 4, mediumLoop = 2, longLoop = 1;
+#endif
+
 /// Calls body(first, Whole()) for each whole vector of `count` elements, and body(first, Part) for those behind them.
-template <typename Body> TENON_INLINE void forEachVector(int64_t count, const Body &body) {
+template <int unrolling = shortLoop, typename Body> TENON_INLINE void forEachVector(int64_t count, const Body &body) {
   int64_t first = 0, lanes = numLanes();
-  TENON_UNROLL
+#pragma clang loop unroll_count(unrolling)
   for (; first + lanes <= count; first += lanes)
     body(first, Whole());
   if (first < count)

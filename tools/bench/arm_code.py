@@ -1,0 +1,91 @@
+"""Arm code as text: its loops over vectors, and rules that good kernels keep."""
+import re
+import subprocess
+
+VECTOR = re.compile(r"\b(z\d+|q\d+|v\d+\.\d+[bhsd])\b")
+
+
+class Kernel:
+    """A function on vectors: its code, and, for kernels of a compiled module, the launch that calls it."""
+
+    def __init__(self, name, text, extent=0, num_buffers=0):
+        self.name, self.extent, self.num_buffers = name, extent, num_buffers
+        # Without directives; labels end with a colon.
+        lines = [line.split("//")[0].strip() for line in text.splitlines()]
+        self.code = [line for line in lines if line and (not line.startswith(".") or line.endswith(":"))]
+
+    def blocks(self):
+        """The basic blocks, as lists of instructions, and for each the blocks that may follow it."""
+        blocks, labels = [[]], {}
+        for line in self.code:
+            if line.endswith(":"):
+                blocks.append([])
+                labels[line[:-1]] = len(blocks) - 1
+            else:
+                blocks[-1].append(line)
+                if re.match(r"(b|ret|[ct]bn?z)\b", line):
+                    blocks.append([])
+        successors = []
+        for i, block in enumerate(blocks):
+            last = block[-1] if block else ""
+            target = re.match(r"(?:b|[ct]bn?z)\b.*?(\.LBB\w+)$", last)
+            falls = i + 1 < len(blocks) and not re.match(r"(b|ret)(\s|$)", last)
+            successors.append(({labels[target[1]]} if target else set()) | ({i + 1} if falls else set()))
+        return blocks, successors
+
+    def loops(self):
+        """The innermost loops that work on vectors, as lists of instructions."""
+        blocks, successors = self.blocks()
+        # A branch backward closes a loop of what leads from its target to it; blocks of one loop may lie apart. Where the
+        # function's entry leads to it past the target, it only comes back from code that was put aside.
+        spans = []
+        for latch, targets in enumerate(successors):
+            for header in (t for t in targets if t <= latch):
+                inside, waiting = {header, latch}, [latch] if latch != header else []
+                while waiting:
+                    block = waiting.pop()
+                    before = {i for i, after in enumerate(successors) if block in after} - inside
+                    inside |= before
+                    waiting.extend(before)
+                if header == 0 or 0 not in inside:
+                    spans.append(inside)
+        innermost = [span for span in spans if not any(other < span for other in spans)]
+        bodies = [[line for i in sorted(span) for line in blocks[i]] for span in innermost]
+        return [body for body in bodies if any(VECTOR.search(line) for line in body)]
+
+    def uses_sve(self):
+        return any(re.search(r"\bz\d+\b", line) for line in self.code)
+
+    def main_loop(self):
+        return max(self.loops(), key=len, default=[])
+
+
+LANE_BY_LANE = re.compile(r"^(fadda|lasta|lastb|clasta|clastb|umov|smov|insr|ins)\s"
+                          r"|^f(add|sub|mul|div|madd|msub|max|min|cmp|csel|cvt\w*|sqrt)\s+[hsd]\d")
+ON_STACK = re.compile(r"^(ldr|str|ldp|stp|ld1\w|st1\w)\s.*\[sp\b")
+
+
+def broken_rules(kernel, calls_outside_loops=False):
+    """Sentences about what `kernel` does and should not."""
+    where_calls_are_wrong = sum(kernel.loops(), []) if calls_outside_loops else kernel.code
+    for line in where_calls_are_wrong:
+        if re.match(r"blr?\s", line):
+            yield f"{kernel.name} calls: {line}"
+    for loop in kernel.loops():
+        for line in loop:
+            if LANE_BY_LANE.match(line):
+                yield f"{kernel.name} works lane by lane in a loop: {line}"
+            if ON_STACK.match(line):
+                yield f"{kernel.name} spills in a loop: {line}"
+    if not kernel.loops():
+        yield f"{kernel.name} has no loop over vectors"
+
+
+def functions_of(archive, scope):
+    """The functions of the namespace `scope` in a static library, as kernels; those that enter others in a table left out."""
+    text = subprocess.run(["llvm-objdump", "-d", "--demangle", "--no-show-raw-insn", "--symbolize-operands",
+                           "--no-leading-addr", archive], capture_output=True, text=True, check=True).stdout
+    for name, body in re.findall(rf"^<{scope}::(\w+)\([^\n]*>:\n(.*?)(?=^$|\Z)", text, flags=re.MULTILINE | re.DOTALL):
+        if name.startswith("enter"):
+            continue
+        yield Kernel(name, re.sub(r"<(L\d+)>", r".LBB\1", body))
