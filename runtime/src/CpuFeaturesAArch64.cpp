@@ -36,7 +36,7 @@ constexpr Feature table[] = {
     {"sve2", hwcap2, 1},       {"sve-aes", hwcap2, 2},     {"sve2-aes", hwcap2, 2}, {"sve-bitperm", hwcap2, 4},
     {"sve2-bitperm", hwcap2, 4}, {"sve-sha3", hwcap2, 5},  {"sve2-sha3", hwcap2, 5}, {"sve-sm4", hwcap2, 6},
     {"sve2-sm4", hwcap2, 6},   {"altnzcv", hwcap2, 7},     {"fptoint", hwcap2, 8},  {"f32mm", hwcap2, 10},
-    {"f64mm", hwcap2, 11},     {"i8mm", hwcap2, 13},       {"bf16", hwcap2, 14},    {"rand", hwcap2, 16},
+    {"f64mm", hwcap2, 11},     {"svebf16", hwcap2, 12},   {"i8mm", hwcap2, 13},       {"bf16", hwcap2, 14},    {"rand", hwcap2, 16},
     {"bti", hwcap2, 17},       {"mte", hwcap2, 18},        {"sme", hwcap2, 23},     {"sme-i16i64", hwcap2, 24},
     {"sme-f64f64", hwcap2, 25}, {"wfxt", hwcap2, 31},      {"cssc", hwcap2, 34},    {"sve2p1", hwcap2, 36},
     {"sme2", hwcap2, 37},      {"sme2p1", hwcap2, 38},     {"mops", hwcap2, 43},    {"hbc", hwcap2, 44},

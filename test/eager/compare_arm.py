@@ -8,6 +8,8 @@
                    one in the place of a model that is too large for an emulator
         snippets   the modules of compare_*.py
         tails      one module per kernel family, at sizes around every vector length
+        half       tiny models in bf16 and f16, strict
+        precision  tiny f32 models compiled with --precision bf16 and f16: the angle to f64, and BFMMLA where the CPU has it
         refusals   models for SVE, loaded on a CPU without it; what the arm64 tool's inspect says of one
     compare_arm.py --suites models --names gpt2,t5_small --configurations neoverse-v1@512,generic@0
 
@@ -24,6 +26,7 @@ import tempfile
 import traceback
 
 import emulation  # first: skips where PyTorch is absent
+import compare_half
 import eager
 import models
 import snippets
@@ -37,6 +40,10 @@ SNIPPET_FILES = ("compare_snippets", "compare_indexing", "compare_losses")
 # So many entries of each zoo family, of at most so many parameters: torchvision's keep their widths when tiny.
 ZOO_FAMILIES = {"tv_cls": 14, "hf": 16}
 MAX_PARAMETERS = 26e6
+HALF_MODELS = ("bert_base", "mobilenet_v3_large", "resnet50", "gpt2", "t5_small", "vit_b_16")
+# Tiny convolution nets with random weights turn by more than the bound in bf16, on x86-64 as well.
+LOWERED_MODELS = ("bert_base", "gpt2", "t5_small", "vit_b_16")
+CPUS_WITH_BFMMLA = ("neoverse-v1", "neoverse-v2", "neoverse-n2")
 
 
 def bench_models(full):
@@ -78,16 +85,47 @@ def tail_sizes(full):
         yield f"{name}_dynamic", lambda name=name: tails.with_dynamic_sizes(tails.FAMILIES[name]())
 
 
-SUITES = {"models": bench_models, "zoo": zoo_models, "snippets": registered_snippets, "tails": tail_sizes}
+def half_models(full):
+    for name in HALF_MODELS if full else HALF_MODELS[:1]:
+        for label, dtype in compare_half.DTYPES.items():
+            yield f"{name}/{label}", lambda name=name, dtype=dtype: half_model(name, dtype)
 
 
-def check_entry(name, make, configurations):
+def half_model(name, dtype):
+    module, args, kwargs = models.build(name, tiny=True)
+    return module.to(dtype), compare_half.to_half(args, dtype), compare_half.to_half(kwargs, dtype), None
+
+
+def lowered_models(full):
+    for name in LOWERED_MODELS if full else LOWERED_MODELS[:1]:
+        for precision in compare_half.DTYPES:
+            yield f"{name}/{precision}", lambda name=name: (*models.build(name, tiny=True), None)
+
+
+SUITES = {"models": bench_models, "zoo": zoo_models, "snippets": registered_snippets, "tails": tail_sizes, "half": half_models,
+          "precision": lowered_models}
+
+
+def check_bfmmla(case, configurations):
+    """Prints and returns how many runs of a model in bf16 lack BFMMLA though they are compiled for a CPU with it."""
+    wrong = 0
+    for cpu, bits in configurations:
+        expected = cpu in CPUS_WITH_BFMMLA
+        found = case.executes_bfmmla(cpu, bits)
+        print(f"  {cpu}@{bits or 'no-SVE'}: {'BFMMLA' if found else 'no BFMMLA'}{'' if found == expected else ': FAILED'}", flush=True)
+        wrong += found != expected
+    return wrong
+
+
+def check_entry(name, make, configurations, suite):
     """Prints what came out; returns "agrees", "differs" or, where no target can have the module, "unsupported"."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             torch.manual_seed(0)
             module, args, kwargs, dynamic_shapes = make()
-            case = emulation.Case(name, module, args, kwargs, folder, dynamic_shapes)
+            precision = name.split("/")[-1]
+            flags = ("--precision", precision) if suite == "precision" else ()
+            case = emulation.Case(name, module, args, kwargs, folder, dynamic_shapes, flags)
             case.so_for(configurations[0][0])
         except ImportError as error:
             emulation.skip(f"{error.name} is not installed")
@@ -97,7 +135,10 @@ def check_entry(name, make, configurations):
         except Exception as error:
             print(f"{name}: FAILED: {''.join(traceback.format_exception_only(error)).strip()[:500]}", flush=True)
             return "differs"
-        return "differs" if case.check(configurations) else "agrees"
+        wrong = case.check(configurations)
+        if suite in ("half", "precision") and precision == "bf16":
+            wrong += check_bfmmla(case, configurations)
+        return "differs" if wrong else "agrees"
 
 
 def check_refusals():
@@ -127,7 +168,7 @@ def parse_configuration(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true")
-    parser.add_argument("--suites", default="models,zoo,snippets,tails,refusals")
+    parser.add_argument("--suites", default="models,zoo,snippets,tails,half,precision,refusals")
     parser.add_argument("--names", help="only these entries")
     parser.add_argument("--configurations")
     options = parser.parse_args()
@@ -143,7 +184,7 @@ def main():
         some = configurations[1:2] if suite == "snippets" and not options.full and not options.configurations else configurations
         for name, make in SUITES[suite](options.full or bool(options.names)):
             if not options.names or name in options.names.split(","):
-                results[check_entry(name, make, some)] += 1
+                results[check_entry(name, make, some, suite)] += 1
     not_refused = check_refusals() if "refusals" in suites else 0
     print(", ".join(f"{count} {result}" for result, count in sorted(results.items())))
     # What eager_* tests compile for the host must compile for arm64: only the zoo has entries that no target has.

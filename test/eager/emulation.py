@@ -1,5 +1,6 @@
 """Models compiled for arm64 and run under qemu-aarch64, at any SVE vector length or without SVE, held against f64."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,21 @@ def check_lengths(lengths):
             print(f"vector length {bits}: as asked")
 
 
+# The instruction's fixed bits; the others are registers.
+BFMMLA, BFMMLA_MASK = 0x6460E400, 0xFFE0FC00
+MIN_COSINE = 0.9995
+
+
+def angle_error(name, actual, exact):
+    """1 - cosine; raises where that is below the bound of `--precision`."""
+    if not exact.is_floating_point():
+        return 0.0
+    a, b = actual.double().flatten(), exact.double().flatten()
+    cosine = (a @ b / (a.norm() * b.norm())).item()
+    assert cosine >= MIN_COSINE, f"{name}: cosine {cosine:.6f} to f64"
+    return 1 - cosine
+
+
 class NotExported(Exception):
     """torch.export refuses the module."""
 
@@ -74,8 +90,9 @@ class NotExported(Exception):
 class Case:
     """A module exported to `folder`, with eager's and the f64 outputs; compiled once per CPU."""
 
-    def __init__(self, name, module, args, kwargs, folder, dynamic_shapes=None):
-        self.name, self.folder = name, folder
+    def __init__(self, name, module, args, kwargs, folder, dynamic_shapes=None, flags=()):
+        """`flags`: tenon compile's; with --precision, outputs are held to their angle to the f64 ones."""
+        self.name, self.folder, self.flags = name, folder, flags
         file = os.path.join(folder, name.replace("/", "."))
         self.path, self.inputs = file + ".pt2", file + ".reference.safetensors"
         self.eager, self.exact = eager.reference(module, args, kwargs)
@@ -87,12 +104,12 @@ class Case:
 
     def so_for(self, cpu):
         if cpu not in self.compiled:
-            so = eager.compile_program(self.path, "--target", "aarch64", "--cpu", cpu)
+            so = eager.compile_program(self.path, "--target", "aarch64", "--cpu", cpu, *self.flags)
             self.compiled[cpu] = shutil.move(so, f"{self.path}.{cpu}.so")
         return self.compiled[cpu]
 
-    def run(self, cpu, bits, outputs):
-        return subprocess.run([*emulator(bits), os.environ["TENON_AARCH64"], "run", self.so_for(cpu), "--inputs", self.inputs,
+    def run(self, cpu, bits, outputs, *emulator_flags):
+        return subprocess.run([*emulator(bits), *emulator_flags, os.environ["TENON_AARCH64"], "run", self.so_for(cpu), "--inputs", self.inputs,
                                "--outputs", outputs, "--threads", "2"], capture_output=True, text=True)
 
     def error(self, cpu, bits):
@@ -102,8 +119,19 @@ class Case:
         assert done.returncode == 0, f"tenon run exited with {done.returncode}: {done.stderr.strip()[-300:]}"
         tensors = load_file(outputs)
         assert len(tensors) == len(self.eager), f"{len(tensors)} outputs instead of {len(self.eager)}"
+        if "--precision" in self.flags:
+            return max(angle_error(f"output {i}", tensors[str(i)], x) for i, x in enumerate(self.exact))
         return max([eager.check(f"output {i}", tensors[str(i)], eager.real_parts(e), eager.real_parts(x))
                     for i, (e, x) in enumerate(zip(self.eager, self.exact, strict=True))], default=0.0)
+
+    def executes_bfmmla(self, cpu, bits):
+        """Whether a run comes to a BFMMLA of SVE: it is in the code that the emulator translates."""
+        log = os.path.join(self.folder, "translated")
+        done = self.run(cpu, bits, os.path.join(self.folder, "ignored.safetensors"), "-d", "in_asm", "-D", log)
+        assert done.returncode == 0, f"tenon run exited with {done.returncode}: {done.stderr.strip()[-300:]}"
+        with open(log, errors="replace") as file:
+            return any(int(word, 16) & BFMMLA_MASK == BFMMLA
+                       for line in file for word in re.findall(r"\b64[0-9a-f]{6}\b", line))
 
     def is_refused(self, cpu):
         """True where a CPU without SVE refuses the model for `cpu` with a sentence that names SVE."""

@@ -11,16 +11,8 @@
 #include "compiler/frontend/import/Symbols.h"
 
 #include "llvm/ADT/StringMap.h"
-#include "llvm/ADT/StringSet.h"
 
 namespace tenon::aten {
-
-/// A value that differs between the examples of vmap regions: [levels…, the example's dimensions…]. A level along which it does
-/// not vary has size one.
-struct BatchedTensor {
-  Tensor tensor;
-  llvm::SmallVector<bool> varies; ///< by level, outermost first
-};
 
 /// Names of one (sub)graph.
 struct Scope {
@@ -28,9 +20,6 @@ struct Scope {
   llvm::StringMap<AliasRef> tensors;
   /// The dtype that products take their operands in (torch.autocast on the CPU); none outside of such a region.
   std::optional<ScalarType> autocast = std::nullopt;
-  /// The numbers of examples of the vmap regions around, outermost first, and the values that vary.
-  std::vector<frontend::SymInt> vmapSizes = {};
-  llvm::StringMap<BatchedTensor> batched = {};
 };
 
 /// One result of a row: a fresh tensor, or a view of the node's first tensor argument.
@@ -117,17 +106,10 @@ class OpTable {
 public:
   static const OpTable &get();
   void add(llvm::StringRef op, Row row) { rows.try_emplace(op, std::move(row)); }
-  /// An op whose tensors broadcast to the result, element by element.
-  void addElementwise(llvm::StringRef op, Row row) {
-    elementwise.insert(op.split('.').first);
-    add(op, std::move(row));
-  }
-  bool isElementwise(llvm::StringRef op) const { return elementwise.contains(op); }
   const Row *find(llvm::StringRef op, llvm::StringRef overload) const;
 
 private:
   llvm::StringMap<Row> rows;
-  llvm::StringSet<> elementwise;
 };
 
 void addPointwiseRows(OpTable &table);

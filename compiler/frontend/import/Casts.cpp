@@ -27,12 +27,12 @@ static Results importDropout(Call &call) {
 
 void tenon::aten::addCastRows(OpTable &table) {
   for (auto name : {"to", "type_as"})
-    table.addElementwise(name, importTo);
+    table.add(name, importTo);
   // A contiguous() that changed nothing leaves no node: one that is there copies.
   for (auto name : {"_to_copy", "clone", "contiguous", "lift_fresh_copy", "alias_copy"})
-    table.addElementwise(name, importCopy);
+    table.add(name, importCopy);
   for (auto name : {"alias", "detach", "lift_fresh", "lift", "resolve_conj", "resolve_neg", "requires_grad"})
-    table.addElementwise(name, [](Call &) { return Results{View::identity()}; });
+    table.add(name, [](Call &) { return Results{View::identity()}; });
   for (auto name : {"dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"})
-    table.addElementwise(name, importDropout);
+    table.add(name, importDropout);
 }

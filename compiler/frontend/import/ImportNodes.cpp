@@ -61,8 +61,9 @@ static bool isDead(const Node &node, const std::set<std::string> &used) {
 
 void Importer::importNode(const Node &node, Scope &scope) {
   StringRef target = node.target;
-  if (importVmapRegion(node, scope) || importBookkeeping(node, scope) || importOverBatch(node, scope) ||
-      importHigherOrder(node, scope))
+  if (importBookkeeping(node, scope))
+    return;
+  if (importHigherOrder(node, scope))
     return;
   StringRef custom = target;
   bool hasRow = custom.consume_front("torch.ops.") && OpTable::get().find(custom.rsplit('.').first, "");

@@ -107,14 +107,6 @@ private:
   void defineNumber(const frontend::Graph &graph, const std::string &name, mlir::Value number);
   Tensor resultTensor(Emitter &e, Scope &scope, const std::string &name);
 
-  // Regions of torch.vmap (Vmap.cpp).
-  bool importVmapRegion(const frontend::Node &node, Scope &scope);
-  bool importOverBatch(const frontend::Node &node, Scope &scope);
-  std::string importAddBatchDim(Emitter &e, const frontend::Node &node, Scope &scope, const std::string &result);
-  std::string importRemoveBatchDim(Emitter &e, const frontend::Node &node, Scope &scope, const std::string &result);
-  void importElementwiseOverBatch(Emitter &e, const frontend::Node &node, Scope &scope, const std::string &result);
-  void bindBatched(Emitter &e, Scope &scope, const std::string &name, const BatchedTensor &value);
-
   // What the artefact says about itself (Signature.cpp).
   void describeModule();
 

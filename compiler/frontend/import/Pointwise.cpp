@@ -646,11 +646,11 @@ static Results importSelect(Call &call, StringRef conditionName, StringRef thenN
 
 void tenon::aten::addPointwiseRows(OpTable &table) {
   for (const PointwiseRow &row : rows)
-    table.addElementwise(row.name, [&row](Call &call) {
+    table.add(row.name, [&row](Call &call) {
       return Results{applyRow(call, row, call.resultSizes(), call.resultDtype())};
     });
-  table.addElementwise("where", [](Call &call) { return importSelect(call, "condition", "self", "other"); });
-  table.addElementwise("masked_fill", [](Call &call) { return importSelect(call, "mask", "value", "self"); });
+  table.add("where", [](Call &call) { return importSelect(call, "condition", "self", "other"); });
+  table.add("masked_fill", [](Call &call) { return importSelect(call, "mask", "value", "self"); });
   table.add("zero", [](Call &call) {
     return Results{call.e.fill(call.resultSizes(), call.resultDtype(), Scalar::of(int64_t{0}))};
   });

@@ -252,7 +252,7 @@ static const PointwiseRow rows[] = {
 
 void tenon::aten::addSpecialFunctionRows(OpTable &table) {
   for (const PointwiseRow &row : rows)
-    table.addElementwise(row.name, [&row](Call &call) {
+    table.add(row.name, [&row](Call &call) {
       return Results{applyRow(call, row, call.resultSizes(), call.resultDtype())};
     });
 }

@@ -11,7 +11,7 @@
 //   oneDNN     without post-ops, the epilogue in a second pass
 //   oneDNN     the same four on f32 copies of half-width operands, where it does not multiply those: constant rhs extended
 //              once, at load; the result rounded once
-//   tiles      bf16 where the CPU has products of it and oneDNN does not use them (arm64): OpenBLAS, before the f32 copies
+//   tiles      bf16 where the CPU has BFMMLA, which oneDNN does not use: before it, of few rows before its f32 copies
 //   tiles      f32 where oneDNN has plain loops only (arm64 without SVE): tile products, which are OpenBLAS there
 //   loops      every other dtype
 //
@@ -122,7 +122,7 @@ static bool planTiles(MatmulSite &site, const MatmulCall &call, DType type, Matm
                                         onednn::describe(plan.rhs.of(operands.rhs, nullptr)));
     plan.rhs.copies = false;
   }
-  plan.implementation = site.tiles.implementation();
+  plan.implementation = site.tiles.implementation(type);
   return true;
 }
 
@@ -220,9 +220,11 @@ static std::shared_ptr<const MatmulPlan> makePlan(MatmulSite &site, const Matmul
           return true;
     return false;
   };
-  bool isPlanned = makeAny(false);
-  if (!isPlanned && operands.k() > 0 && multipliesBf16(operands) && TileGemms::hasBf16Products())
-    isPlanned = planTiles(site, call, DType::BF16, *plan);
+  // oneDNN 3.12 multiplies bf16 by BFDOT on arm64, which does half as much as BFMMLA; a few rows are bound by reading rhs.
+  constexpr int64_t fewRows = 8;
+  bool hasBf16Tiles = operands.k() > 0 && multipliesBf16(operands) && TileGemms::hasBf16Products();
+  bool isPlanned = hasBf16Tiles && operands.m() >= fewRows && planTiles(site, call, DType::BF16, *plan);
+  isPlanned = isPlanned || makeAny(false) || (hasBf16Tiles && planTiles(site, call, DType::BF16, *plan));
   isPlanned = isPlanned || (hasHalf && makeAny(true)) || (operands.k() > 0 && planTiles(site, call, DType::F32, *plan));
   if (!isPlanned) {
     *plan = MatmulPlan();

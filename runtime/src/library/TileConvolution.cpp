@@ -4,7 +4,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// Works on f32 in channels-last order; operands that are not so pass through copies. A task is a tile of output positions of
+// Works on f32, or bf16 where tiles of it are multiplied, in channels-last order; operands that are not so pass through copies. A task is a tile of output positions of
 // one group:
 //   1. results start as the bias
 //   2. per few taps: the inputs of the tile's positions are gathered to rows [positions, taps x channels], and
@@ -56,12 +56,12 @@ struct Position {
   }
 };
 
-/// What all tasks of a convolution share.
-struct Work {
+/// What all tasks of a convolution share. Products multiply f32 or bf16 elements; all sums are f32.
+template <typename Element> struct Work {
   const ConvolutionShape &shape;
-  const float *input; ///< channels-last, channels next to each other
+  const Element *input; ///< channels-last, channels next to each other
   ChannelsLastStrides inputStrides;
-  const float *weight; ///< [groups, taps, inputs of a group, outputs of a group]; depthwise: [taps, channels]
+  const Element *weight; ///< [groups, taps, inputs of a group, outputs of a group]; depthwise: [taps, channels]
   const float *bias;   ///< one per output channel
   float *result;       ///< dense channels-last
   const EpilogueRows &epilogue;
@@ -97,40 +97,43 @@ struct Work {
 //===--- products ----------------------------------------------------------------------------------------------------===//
 
 /// Writes a position's inputs for the taps of one kernel row: [W taps, channels of the group], zeros outside of the input.
-static void gatherKernelRow(const Work &work, const Position &position, int64_t outerTap, int64_t firstChannel, float *to) {
+template <typename Element>
+static void gatherKernelRow(const Work<Element> &work, const Position &position, int64_t outerTap, int64_t firstChannel,
+                            Element *to) {
   const ConvolutionShape &shape = work.shape;
   int64_t width = shape.kernel[2], channels = shape.inputsPerGroup(), stride = work.inputStrides.spatial[2];
   int64_t outer = work.outerOffset(position, outerTap);
   if (outer < 0) {
-    std::fill_n(to, width * channels, 0.0f);
+    std::fill_n(to, width * channels, Element(0.0f));
     return;
   }
-  const float *from = work.input + outer + firstChannel;
+  const Element *from = work.input + outer + firstChannel;
   if (!shape.transposed && shape.dilation[2] == 1 && stride == channels) { // neighbouring taps lie next to each other
     int64_t first = position.at[2] * shape.stride[2] - shape.padding[2];
     int64_t low = std::clamp<int64_t>(-first, 0, width), high = std::clamp<int64_t>(shape.input[2] - first, low, width);
-    std::fill_n(to, low * channels, 0.0f);
+    std::fill_n(to, low * channels, Element(0.0f));
     std::copy_n(from + (first + low) * channels, (high - low) * channels, to + low * channels);
-    std::fill_n(to + high * channels, (width - high) * channels, 0.0f);
+    std::fill_n(to + high * channels, (width - high) * channels, Element(0.0f));
     return;
   }
   for (int64_t tap = 0; tap < width; ++tap) {
     int64_t w = shape.sourcePosition(2, position.at[2], tap);
     if (w < 0)
-      std::fill_n(to + tap * channels, channels, 0.0f);
+      std::fill_n(to + tap * channels, channels, Element(0.0f));
     else
       std::copy_n(from + w * stride, channels, to + tap * channels);
   }
 }
 
 /// Outputs [firstOutput, firstOutput + outputs) of group `group` at positions [first, first + count).
-static void multiplyTile(const Work &work, TileGemms &tiles, int64_t group, int64_t first, int64_t count, int64_t firstOutput,
-                         int64_t outputs, float *gathered) {
+template <typename Element>
+static void multiplyTile(const Work<Element> &work, TileGemms &tiles, int64_t group, int64_t first, int64_t count,
+                         int64_t firstOutput, int64_t outputs, Element *gathered) {
   const ConvolutionShape &shape = work.shape;
   int64_t channels = shape.inputsPerGroup(), rowDepth = shape.kernel[2] * channels;
   int64_t channel = group * shape.outputsPerGroup() + firstOutput;
   float *result = work.result + first * shape.outputChannels + channel;
-  const float *weight = work.weight + group * shape.depth() * shape.outputsPerGroup() + firstOutput;
+  const Element *weight = work.weight + group * shape.depth() * shape.outputsPerGroup() + firstOutput;
   for (int64_t i = 0; i < count; ++i)
     std::copy_n(work.bias + channel, outputs, result + i * shape.outputChannels);
 
@@ -161,7 +164,7 @@ static bool readsInPlace(const ConvolutionShape &shape, const ChannelsLastStride
   return shape.isPointwise() && (shape.batch == 1 || strides.batch == stride);
 }
 
-static int64_t gatheredElements(const Work &work) {
+template <typename Element> static int64_t gatheredElements(const Work<Element> &work) {
   const ConvolutionShape &shape = work.shape;
   if (shape.isDepthwise() || readsInPlace(shape, work.inputStrides))
     return 0;
@@ -170,14 +173,16 @@ static int64_t gatheredElements(const Work &work) {
   return (std::min(positionsPerTile, shape.numPositions()) * depth + 15) / 16 * 16;
 }
 
-static void runProducts(RunContext &context, const Work &work, TileGemms &tiles, float *workspaces, int64_t workspaceSize) {
+template <typename Element>
+static void runProducts(RunContext &context, const Work<Element> &work, TileGemms &tiles, Element *workspaces,
+                        int64_t workspaceSize) {
   const ConvolutionShape &shape = work.shape;
   int64_t outputs = shape.outputsPerGroup(), positions = shape.numPositions();
   int64_t outputTiles = (outputs + outputsPerTile - 1) / outputsPerTile;
   int64_t numTasks = (positions + positionsPerTile - 1) / positionsPerTile * shape.groups * outputTiles;
   std::atomic<int64_t> next = 0;
   context.parallelFor(std::min<int64_t>(context.numThreads(), numTasks), [&](int64_t worker) {
-    float *gathered = workspaceSize ? workspaces + worker * workspaceSize : nullptr;
+    Element *gathered = workspaceSize ? workspaces + worker * workspaceSize : nullptr;
     for (int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < numTasks;) {
       int64_t group = task / outputTiles % shape.groups, firstOutput = task % outputTiles * outputsPerTile;
       int64_t first = task / outputTiles / shape.groups * positionsPerTile;
@@ -190,7 +195,7 @@ static void runProducts(RunContext &context, const Work &work, TileGemms &tiles,
 //===--- depthwise ---------------------------------------------------------------------------------------------------===//
 
 /// Writes the taps that lie inside of the input; returns how many.
-static int64_t reachedTaps(const Work &work, const Position &position, Tap *reached) {
+static int64_t reachedTaps(const Work<float> &work, const Position &position, Tap *reached) {
   const ConvolutionShape &shape = work.shape;
   int64_t count = 0;
   for (int64_t outerTap = 0; outerTap < shape.kernel[0] * shape.kernel[1]; ++outerTap) {
@@ -203,7 +208,7 @@ static int64_t reachedTaps(const Work &work, const Position &position, Tap *reac
   return count;
 }
 
-static void runDepthwise(RunContext &context, const Work &work, Tap *workspaces) {
+static void runDepthwise(RunContext &context, const Work<float> &work, Tap *workspaces) {
   const ConvolutionShape &shape = work.shape;
   const RowLoops &loops = rowLoops();
   int64_t channels = shape.outputChannels, positions = shape.numPositions();
@@ -256,7 +261,8 @@ static void convertStrided(RunContext &context, const TensorView &from, const Te
 }
 
 /// Writes the weight as [groups, taps, inputs of a group, outputs of a group]; depthwise: [taps, channels].
-static void packWeight(RunContext &context, const ConvolutionShape &shape, const TensorView &weight, float *packed) {
+template <typename Element>
+static void packWeight(RunContext &context, const ConvolutionShape &shape, const TensorView &weight, Element *packed) {
   int64_t inputs = shape.inputsPerGroup(), outputs = shape.outputsPerGroup(), taps = shape.numTaps();
   // Offsets in both: by output channel, by input channel of the group, by tap.
   bool isDepthwise = shape.isDepthwise();
@@ -270,7 +276,7 @@ static void packWeight(RunContext &context, const ConvolutionShape &shape, const
         for (int32_t i = weight.rank; i-- > 2; rest /= weight.sizes[i])
           offset += rest % weight.sizes[i] * weight.strides[i];
         int64_t to = isDepthwise ? tap * shape.outputChannels + o : ((group * taps + tap) * inputs + c) * outputs + output;
-        packed[to] = static_cast<float>(loadElement<double>(weight, offset));
+        packed[to] = static_cast<Element>(static_cast<float>(loadElement<double>(weight, offset)));
       }
     }
   });
@@ -283,15 +289,29 @@ bool TileConvolution::supports(const ConvCall &call) {
          (!call.bias || isTileType(*call.bias));
 }
 
-const float *TileConvolution::packConstant(const ConvCall &call) {
+DType TileConvolution::productType(const ConvCall &call) {
+  ConvolutionShape shape(call.spec, call.input, call.weight, call.output);
+  bool isBf16 = call.input.dtype == DType::BF16 && call.weight.dtype == DType::BF16;
+  constexpr int64_t leastDepth = 16; // below, most of a step of BFMMLA multiplies nothing, or gathering costs more
+  return isBf16 && shape.depth() >= leastDepth && !shape.isDepthwise() && TileGemms::hasBf16Products() ? DType::BF16 : DType::F32;
+}
+
+/// Calls function(T{}) with the type of the elements that products multiply.
+template <typename Function> static auto withProductType(const ConvCall &call, const Function &function) {
+  return TileConvolution::productType(call) == DType::BF16 ? function(BFloat16(0.0f)) : function(0.0f);
+}
+
+const void *TileConvolution::packConstant(const ConvCall &call) {
   for (Packed &constant : constants)
     if (constant.source == call.weight.data)
-      return reinterpret_cast<const float *>(constant.memory.data());
+      return constant.memory.data();
   Packed &constant = constants.emplace_back(Packed{call.weight.data, Memory()});
   ConvolutionShape shape(call.spec, call.input, call.weight, call.output);
-  size_t bytes = countElements(call.weight) * sizeof(float);
-  auto *memory = reinterpret_cast<float *>(constant.memory.atLeast(bytes));
-  packWeight(call.context, shape, call.weight, memory);
+  size_t bytes = countElements(call.weight) * sizeInBytes(productType(call));
+  void *memory = constant.memory.atLeast(bytes);
+  withProductType(call, [&](auto element) {
+    packWeight(call.context, shape, call.weight, static_cast<decltype(element) *>(memory));
+  });
   call.context.addConstantBytes(static_cast<int64_t>(bytes));
   call.context.constantIsPacked(call.weight.data, spanInElements(call.weight) * sizeInBytes(call.weight.dtype));
   return memory;
@@ -327,47 +347,49 @@ static TensorView repeatChannels(const TensorView &input, int64_t times) {
 }
 
 namespace {
-/// The f32 operands of a run, in its scratch memory where the call's own do not serve.
-struct Operands {
-  float *input = nullptr, *output = nullptr, *weight = nullptr, *bias = nullptr, *gathered = nullptr;
+/// The operands of a run, in its scratch memory where the call's own do not serve.
+template <typename Element> struct Operands {
+  Element *input = nullptr, *weight = nullptr, *gathered = nullptr;
+  float *output = nullptr, *bias = nullptr;
   Tap *taps = nullptr;
 };
 } // namespace
 
-void TileConvolution::run(const ConvCall &call, const float *packedWeight) {
+template <typename Element>
+static void runOn(DType type, TileGemms &tiles, const ConvCall &call, const Element *packedWeight) {
   const TensorView &input = call.input, &output = call.output;
   ConvolutionShape shape(call.spec, input, call.weight, output);
   int64_t repeats = shape.isDepthwise() ? shape.outputsPerGroup() : 1;
-  bool copiesInput = input.dtype != DType::F32 || (input.sizes[1] > 1 && input.strides[1] != 1) || repeats > 1;
+  bool copiesInput = input.dtype != type || (input.sizes[1] > 1 && input.strides[1] != 1) || repeats > 1;
   bool copiesOutput = output.dtype != DType::F32 || !isDenseChannelsLast(output);
   TensorView ownInput = input;
   ownInput.sizes[1] *= repeats;
-  ownInput.dtype = DType::F32;
+  ownInput.dtype = type;
   ownInput = channelsLastLike(ownInput, nullptr);
   EpilogueRows epilogue(call.spec.epilogue, call.extras, output, 1);
-  Work work{shape,    static_cast<const float *>(input.data), ChannelsLastStrides(copiesInput ? ownInput : input),
-            packedWeight, nullptr, static_cast<float *>(output.data), epilogue, call.spatialRank()};
+  Work<Element> work{shape,        static_cast<const Element *>(input.data), ChannelsLastStrides(copiesInput ? ownInput : input),
+                     packedWeight, nullptr, static_cast<float *>(output.data), epilogue, call.spatialRank()};
   int64_t workspaceSize = gatheredElements(work), numThreads = call.context.numThreads();
 
   auto layOut = [&](Pieces &pieces) {
-    Operands own;
-    own.input = copiesInput ? pieces.take<float>(countElements(ownInput)) : nullptr;
+    Operands<Element> own;
+    own.input = copiesInput ? pieces.take<Element>(countElements(ownInput)) : nullptr;
     own.output = copiesOutput ? pieces.take<float>(countElements(output)) : nullptr;
-    own.weight = packedWeight ? nullptr : pieces.take<float>(countElements(call.weight));
+    own.weight = packedWeight ? nullptr : pieces.take<Element>(countElements(call.weight));
     own.bias = pieces.take<float>(shape.outputChannels);
-    own.gathered = pieces.take<float>(numThreads * workspaceSize);
+    own.gathered = pieces.take<Element>(numThreads * workspaceSize);
     own.taps = shape.isDepthwise() ? pieces.take<Tap>(numThreads * shape.numTaps()) : nullptr;
     return own;
   };
   Pieces measured(nullptr);
   layOut(measured);
   Pieces pieces(static_cast<char *>(call.context.scratch(measured.size() + 64)));
-  Operands own = layOut(pieces);
+  Operands<Element> own = layOut(pieces);
 
   if (copiesInput) {
     TensorView source = repeatChannels(input, repeats), target = repeatChannels(input, repeats);
     target.data = own.input;
-    target.dtype = DType::F32;
+    target.dtype = type;
     target.strides[0] = ownInput.strides[0];
     target.strides[1] = repeats;
     target.strides[2] = 1;
@@ -384,13 +406,20 @@ void TileConvolution::run(const ConvCall &call, const float *packedWeight) {
   work.bias = own.bias;
   work.result = copiesOutput ? own.output : work.result;
 
-  if (shape.isDepthwise())
-    runDepthwise(call.context, work, own.taps);
-  else
+  if constexpr (std::is_same_v<Element, float>)
+    if (shape.isDepthwise())
+      runDepthwise(call.context, work, own.taps);
+  if (!shape.isDepthwise())
     runProducts(call.context, work, tiles, own.gathered, workspaceSize);
   if (copiesOutput) {
     TensorView result = channelsLastLike(output, own.output);
     result.dtype = DType::F32;
     convertStrided(call.context, result, output);
   }
+}
+
+void TileConvolution::run(const ConvCall &call, const void *packedWeight) {
+  withProductType(call, [&](auto element) {
+    runOn(productType(call), tiles, call, static_cast<const decltype(element) *>(packedWeight));
+  });
 }

@@ -29,12 +29,15 @@ public:
   static bool supports(const ConvCall &call);
 
   /// The call's constant weight as run() wants it, packed once. Calls must not overlap.
-  const float *packConstant(const ConvCall &call);
+  const void *packConstant(const ConvCall &call);
 
   /// `packedWeight`: from packConstant, null where the weight is no constant. Any number of threads may be in here.
-  void run(const ConvCall &call, const float *packedWeight);
+  void run(const ConvCall &call, const void *packedWeight);
 
-  const char *implementation() const { return tiles.implementation(); }
+  /// What products multiply: BF16 where both operands are and the CPU has products of it, else F32.
+  static DType productType(const ConvCall &call);
+
+  const char *implementation(const ConvCall &call) const { return tiles.implementation(productType(call)); }
 
 private:
   struct Packed {

@@ -32,7 +32,7 @@ public:
                 int64_t ldc, bool accumulate);
 
   /// "ref:…" where a shape met so far had no kernel and ran in plain loops.
-  const char *implementation() const;
+  const char *implementation(DType dtype = DType::F32) const;
 
 private:
   struct Kernels;

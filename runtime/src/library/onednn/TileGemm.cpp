@@ -90,4 +90,4 @@ void TileGemms::multiply(int64_t, int64_t, int64_t, const BFloat16 *, int64_t, c
   throw tenon::Error(TENON_INTERNAL, "tiles of bf16 are no products here; please report this");
 }
 
-const char *TileGemms::implementation() const { return kernels->usesLoops ? "ref:tiles" : "tiles:brgemm"; }
+const char *TileGemms::implementation(DType) const { return kernels->usesLoops ? "ref:tiles" : "tiles:brgemm"; }

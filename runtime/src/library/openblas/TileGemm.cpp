@@ -5,8 +5,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "../TileGemm.h"
-
-#include "../../CpuFeatures.h"
+#include "../loops/Bf16Products.h"
 
 #include <cblas.h>
 
@@ -24,18 +23,14 @@ void TileGemms::multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_
               as(ldc));
 }
 
-// OpenBLAS has kernels of BFMMLA for the Neoverse cores that have it; elsewhere its bf16 products are plain loops.
-bool TileGemms::hasBf16Products() {
-  static const bool hasThem = tenon::hasCpuFeature("bf16");
-  return hasThem;
-}
+// Not OpenBLAS': it has kernels of BFMMLA for some of the CPUs that have it, and plain loops for the others.
+bool TileGemms::hasBf16Products() { return hasBfmmla(); }
 
 void TileGemms::multiply(int64_t m, int64_t n, int64_t k, const BFloat16 *a, int64_t lda, const BFloat16 *b, int64_t ldb,
                          float *c, int64_t ldc, bool accumulate) {
-  static_assert(sizeof(BFloat16) == sizeof(bfloat16));
-  auto as = [](int64_t value) { return static_cast<blasint>(value); };
-  cblas_sbgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, as(m), as(n), as(k), 1, reinterpret_cast<const bfloat16 *>(a),
-               as(lda), reinterpret_cast<const bfloat16 *>(b), as(ldb), accumulate, c, as(ldc));
+  multiplyByBfmmla(m, n, k, a, lda, b, ldb, c, ldc, accumulate);
 }
 
-const char *TileGemms::implementation() const { return "tiles:openblas"; }
+const char *TileGemms::implementation(DType dtype) const {
+  return dtype == DType::BF16 ? "tiles:bfmmla" : "tiles:openblas";
+}
