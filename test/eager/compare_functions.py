@@ -128,6 +128,54 @@ def bessel_functions(x, y, i):
             y.bfloat16().digamma(), y.half().lgamma())
 
 
+#--- complex numbers and Fourier transforms ---
+
+
+def real_views(*values):
+    return tuple(torch.view_as_real(value.resolve_conj()) if value.is_complex() else value for value in values)
+
+
+@snippet(floats(3, 8), floats(3, 8), floats(3, 8, 2), floats(4, dtype=torch.float64))
+def complex_arithmetic(x, y, p, d):
+    c, z = torch.complex(x, y), torch.view_as_complex(p)
+    w = z.clone()
+    w.real.add_(1)
+    w[:, 1:3] = c[:, :2]
+    return real_views(c + z, c - 2 * z, c * z, c / z, c * x, z + 3, c.conj() * z, c.abs(), z.angle(), x.angle(), c.real, c.imag, torch.polar(x.abs(), y), c.sum(1), z.mean(), c @ z.mT,
+                      torch.cat([c, z], 1).reshape(6, 8)[::2, 1:].t(), w, c.to(torch.complex128), torch.complex(d, d).abs(), torch.stack([c, z], 1).flatten(0, 1))
+
+
+@snippet(floats(3, 8), floats(2, 5, 7), floats(2, 96), floats(2, 200, dtype=torch.float64), floats(131))
+def fourier_transforms(x, y, z, d, p):
+    f = torch.fft
+    return real_views(f.fft(x), f.ifft(f.fft(x)), f.fft(y, dim=1), f.rfft(x), f.irfft(f.rfft(x)), f.rfft(y), f.irfft(f.rfft(y), 7), f.fft2(y), f.rfft2(y), f.irfft2(f.rfft2(y), (5, 7)),
+                      f.fftn(y), f.ifftn(f.fftn(y, norm="ortho")), f.rfftn(y, dim=(2, 1)), f.hfft(x), f.hfft(f.fft(x)), f.ihfft(x), f.fft(z), f.rfft(z, 128), f.fft(d), f.irfft(f.rfft(d)),
+                      f.fft(x, 5), f.fft(x, 11, norm="forward"), f.fft(p), f.fftshift(y), f.ifftshift(y, 1), f.fftshift(f.fft(x)), f.rfft(x).angle(), f.rfft(z).angle()[:, ::48], f.fftfreq(8), f.fftfreq(7, .5), f.rfftfreq(9))
+
+
+@snippet(floats(2, 64), floats(70))
+def short_time_transforms(x, y):
+    window, short = torch.hann_window(16), torch.hamming_window(12)
+    spectra = torch.stft(x, 16, 4, window=window, return_complex=True)
+    plain = torch.stft(y, 15, 5, 12, short, center=False, normalized=True, return_complex=True)
+    return real_views(spectra, spectra.abs(), torch.istft(spectra, 16, 4, window=window), torch.istft(spectra, 16, 4, window=window, length=50), plain,
+                      torch.stft(x, 16, 4, window=window, onesided=False, return_complex=True))
+
+
+@snippet(floats(2, 4), lambda: torch.randn(2, 4, dtype=torch.complex64))
+def complex_inputs_and_outputs(x, c):
+    return c * x, c.conj(), (c + 1).abs(), c[:, 1:].t()
+
+
+#--- regions ---
+
+
+@snippet(floats(2, 6, 8), floats(5, 3), floats(3))
+def vmaps(x, y, z):
+    return (torch.vmap(lambda a: a @ a.t())(x), torch.vmap(lambda a: a.sum() * z, in_dims=1)(y), torch.vmap(lambda a: torch.vmap(lambda c: c.sin())(a) + 1)(x),
+            torch._higher_order_ops.associative_scan(lambda a, b: a + b, x, 1, combine_mode="generic"))
+
+
 #--- products ---
 
 
@@ -149,6 +197,20 @@ def fake_quantizations(x, scale, zero, rare):
     return (torch.fake_quantize_per_tensor_affine(x, .1, 0, -128, 127), torch.fake_quantize_per_tensor_affine(x, .03, 5, 0, 15), torch.fake_quantize_per_tensor_affine(rare, .5, 1, -8, 7),
             torch.fake_quantize_per_tensor_affine(x, scale[1], zero[1], -128, 127), torch.fake_quantize_per_channel_affine(x, scale, zero, 1, -8, 7),
             torch.fake_quantize_per_channel_affine(rare[None], scale[3:4], zero[3:4], 0, -8, 7))
+
+
+@snippet(floats(200), constant([0.0, -0.0, NAN, INF, -INF, 448.0, 463.9, 464.0, 465.0, 500.0, 57344.0, 61439.0, 61440.0, 1e9, 2**-9, 2**-10, 2**-10 * 1.01, 2**-16, 2**-17, 1.0625, 1.1875]))
+def eight_bit_floats(x, rare):
+    both = torch.float8_e4m3fn, torch.float8_e5m2
+    return (*(x.to(t).float() for t in both), *(rare.to(t).float() for t in both), *((x * 100).bfloat16().to(t).reshape(20, 10).t().to(torch.bfloat16) for t in both),
+            (x * 1e-2).half().to(both[1]).double(), (x * 1e-2).to(both[0]).to(torch.float16))
+
+
+@snippet(floats(2, 4, 8, 9), floats(2, 36, 3, 5), floats(2, 18, 3, 5), floats(6, 2, 3, 3), floats(6), floats(2, 8, 7, 8), floats(3, 4, 2, 2))
+def deformable_convolutions(x, o, m, w, b, p, v):
+    from torchvision.ops import deform_conv2d
+
+    return deform_conv2d(x, o, w, b, stride=(2, 2), padding=(0, 1), dilation=(1, 1), mask=m.sigmoid()), deform_conv2d(x, p * 3, v)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ const OpTable &OpTable::get() {
           addSortingRows, addScanRows, addScatteringRows, addGroupedMatmulRows, addWindowRows,
           addLossRows, addDistanceRows, addRecurrentRows, addEmbeddingBagRows,
           addAntialiasedResamplingRows, addProductRows, addOrderStatisticRows, addJoiningRows, addDiagonalRows,
-          addSignalWindowRows, addQuantizationRows, addSpecialFunctionRows, addEinsumRows})
+          addSignalWindowRows, addQuantizationRows, addSpecialFunctionRows, addEinsumRows,
+          addDeformableConvolutionRows, addComplexRows, addFourierRows, addShortTimeFourierRows})
       addRows(result);
     return result;
   }();
@@ -134,6 +135,21 @@ Tensor Call::read(StringRef name) {
   if (alias == scope.tensors.end())
     return unsupported(("argument '" + name + "' is no tensor of the graph").str());
   return autocast(alias->second->read(e));
+}
+
+bool Call::involvesComplex() const {
+  auto isComplexTensor = [&](const TensorRef &ref) {
+    auto meta = scope.graph.tensorValues.find(ref.name);
+    return meta != scope.graph.tensorValues.end() && isComplex(meta->second.dtype);
+  };
+  if (llvm::any_of(results, [](const TensorMeta *meta) { return isComplex(meta->dtype); }))
+    return true;
+  return llvm::any_of(node.inputs, [&](const NamedArgument &input) {
+    if (auto *ref = input.arg.getIf<TensorRef>())
+      return isComplexTensor(*ref);
+    auto *refs = input.arg.getIf<std::vector<TensorRef>>();
+    return refs && llvm::any_of(*refs, isComplexTensor);
+  });
 }
 
 bool Call::isRowMajor(StringRef name) {

@@ -68,6 +68,8 @@ public:
   /// Dimension numbers; all of them where the argument is None or empty.
   llvm::SmallVector<int64_t> dims(llvm::StringRef name, int64_t rank);
 
+  /// True where an operand or a result is complex: only rows named "complex.op" know such calls.
+  bool involvesComplex() const;
   /// True where the exported program saw the tensor's elements lie row by row from the beginning of their memory.
   bool isRowMajor(llvm::StringRef name);
 
@@ -131,6 +133,10 @@ void addSignalWindowRows(OpTable &table);
 void addQuantizationRows(OpTable &table);
 void addSpecialFunctionRows(OpTable &table);
 void addEinsumRows(OpTable &table);
+void addDeformableConvolutionRows(OpTable &table);
+void addComplexRows(OpTable &table);
+void addFourierRows(OpTable &table);
+void addShortTimeFourierRows(OpTable &table);
 void addResamplingRows(OpTable &table);
 void addSortingRows(OpTable &table);
 void addScanRows(OpTable &table);

@@ -45,7 +45,7 @@ static unsigned integerWidth(ScalarType type) {
 bool tenon::aten::isInteger(ScalarType type) { return integerWidth(type) > 1; }
 
 Type tenon::aten::elementType(MLIRContext *context, ScalarType type) {
-  switch (type) {
+  switch (partType(type)) {
   case ScalarType::Float16:
     return Float16Type::get(context);
   case ScalarType::BFloat16:
@@ -55,7 +55,7 @@ Type tenon::aten::elementType(MLIRContext *context, ScalarType type) {
   case ScalarType::Float64:
     return Float64Type::get(context);
   default:
-    unsigned width = integerWidth(type);
+    unsigned width = isFloat8(type) ? 8 : integerWidth(type);
     return width ? Type(IntegerType::get(context, width)) : Type();
   }
 }
@@ -149,6 +149,10 @@ Value tenon::aten::castScalar(OpBuilder &b, Location loc, Value value, ScalarTyp
   }
   if (from == to)
     return value;
+  if (isFloat8(from))
+    return castScalar(b, loc, decodeFloat8(b, loc, value, from), ScalarType::Float32, to);
+  if (isFloat8(to))
+    return encodeFloat8(b, loc, castScalar(b, loc, value, from, ScalarType::Float32), to);
   Type type = elementType(b.getContext(), to);
   if (to == ScalarType::Bool)
     return castToBool(b, loc, value, from);

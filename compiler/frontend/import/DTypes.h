@@ -24,7 +24,13 @@ bool isFloat(ScalarType type);
 /// Integers without bool.
 bool isInteger(ScalarType type);
 bool isUnsigned(ScalarType type);
-/// The MLIR element type; null for what has none here (complex, float8).
+/// True for float8_e4m3fn and float8_e5m2, whose elements are bytes that are only converted.
+bool isFloat8(ScalarType type);
+/// Complex tensors are pairs of real ones (Complex.h); their element type is that of the parts.
+bool isComplex(ScalarType type);
+/// The dtype of a complex dtype's parts; other dtypes themselves.
+ScalarType partType(ScalarType type);
+/// The MLIR element type; null for what has none here (complex32).
 mlir::Type elementType(mlir::MLIRContext *context, ScalarType type);
 /// The type arithmetic of `type` is done in: float32 for float16 and bfloat16 (ATen's opmath_t).
 ScalarType computeType(ScalarType type);
@@ -47,6 +53,9 @@ private:
 
 /// `value` (a scalar or index of dtype `from`) as `to`, rounded and wrapped as ATen's copy does.
 mlir::Value castScalar(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, ScalarType from, ScalarType to);
+/// The number (f32) behind a byte of float8 `type`, and the byte of a number.
+mlir::Value decodeFloat8(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value code, ScalarType type);
+mlir::Value encodeFloat8(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value number, ScalarType type);
 /// A constant of dtype `type`.
 mlir::Value scalarConstant(mlir::OpBuilder &builder, mlir::Location loc, ScalarType type, double value);
 mlir::Value scalarConstant(mlir::OpBuilder &builder, mlir::Location loc, ScalarType type, int64_t value);

@@ -33,7 +33,8 @@ static Tensor readDiagonal(Emitter &e, const Tensor &base, Diagonal d) {
   for (int64_t dim = 0; dim < base.rank(); ++dim)
     if (dim != d.row && dim != d.column)
       sizes.push_back(base.sizes[dim]);
-  Size length = e.min(e.sub(base.sizes[d.row], e.size(d.firstRow())), e.sub(base.sizes[d.column], e.size(d.firstColumn())));
+  Size length =
+      e.min(e.sub(base.sizes[d.row], e.size(d.firstRow())), e.sub(base.sizes[d.column], e.size(d.firstColumn())));
   sizes.push_back(e.max(length, e.size(0)));
   return e.gather(base, {}, {}, sizes, [&](OpBuilder &b, Location loc, ValueRange) {
     SmallVector<Value> coordinates;
@@ -58,10 +59,12 @@ static Tensor writeDiagonal(Emitter &e, const Tensor &base, const Tensor &diagon
     inputs.push_back(base);
   return e.pointwise(inputs, sizes, diagonal.dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
     auto position = [&](int64_t dim) -> Value { return linalg::IndexOp::create(b, loc, dim); };
-    Value row = shifted(b, loc, position(d.row), -d.firstRow()), column = shifted(b, loc, position(d.column), -d.firstColumn());
+    Value row = shifted(b, loc, position(d.row), -d.firstRow()),
+          column = shifted(b, loc, position(d.column), -d.firstColumn());
     Value zero = arith::ConstantIndexOp::create(b, loc, 0);
     Value isInside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, row, zero);
-    Value isOn = arith::AndIOp::create(b, loc, isInside, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, row, column));
+    Value isOn =
+        arith::AndIOp::create(b, loc, isInside, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, row, column));
     SmallVector<Value> coordinates;
     for (int64_t dim = 0; dim < rank; ++dim)
       if (dim != d.row && dim != d.column)
@@ -94,7 +97,8 @@ static Results importDiagonalScatter(Call &call) {
   return {writeDiagonal(call.e, self, source, self.sizes, diagonalOf(call, self.rank(), "dim1", "dim2"))};
 }
 
-// The last dimension becomes a diagonal of dimensions `dim1` and `dim2` of the result; which of them is which decides the side.
+// The last dimension becomes a diagonal of dimensions `dim1` and `dim2` of the result; which of them is which decides
+// the side.
 static Results importDiagEmbed(Call &call) {
   Sizes sizes = call.resultSizes();
   return {writeDiagonal(call.e, {}, call.tensor("self"), sizes, diagonalOf(call, sizes.size(), "dim1", "dim2"))};

@@ -4,8 +4,8 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// Operands meet from left to right; each meeting is one matrix product, whose dimensions are groups of labels. Labels that
-// only one operand has are summed over before.
+// Operands meet from left to right; each meeting is one matrix product, whose dimensions are groups of labels. Labels
+// that only one operand has are summed over before.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -16,10 +16,12 @@
 using namespace mlir;
 using namespace tenon::aten;
 
-//===--- equations ---------------------------------------------------------------------------------------------------===//
+//===--- equations
+//---------------------------------------------------------------------------------------------------===//
 
 namespace {
-/// One label per dimension. The dimensions of an ellipsis are labelled by digits that no equation uses, aligned at the last.
+/// One label per dimension. The dimensions of an ellipsis are labelled by digits that no equation uses, aligned at the
+/// last.
 struct Equation {
   SmallVector<std::string> operands;
   std::string result;
@@ -76,7 +78,8 @@ static std::optional<Equation> parseEquation(std::string text, ArrayRef<Tensor> 
   return equation;
 }
 
-//===--- operands ----------------------------------------------------------------------------------------------------===//
+//===--- operands
+//----------------------------------------------------------------------------------------------------===//
 
 namespace {
 struct Labelled {
@@ -138,7 +141,8 @@ static Labelled withoutStretched(Emitter &e, const Labelled &operand, ArrayRef<L
   return result;
 }
 
-//===--- products ----------------------------------------------------------------------------------------------------===//
+//===--- products
+//----------------------------------------------------------------------------------------------------===//
 
 // The operand with its dimensions in the order of `groups`, each group one dimension.
 static Tensor grouped(Emitter &e, const Labelled &operand, ArrayRef<std::string> groups) {
@@ -189,7 +193,8 @@ static Results importEinsum(Call &call) {
   // True where the result or an operand from `first` on has the label.
   auto isNeeded = [&](char label, size_t first) {
     return StringRef(equation->result).contains(label) ||
-           llvm::any_of(ArrayRef(operands).drop_front(first), [&](const Labelled &operand) { return operand.has(label); });
+           llvm::any_of(ArrayRef(operands).drop_front(first),
+                        [&](const Labelled &operand) { return operand.has(label); });
   };
   for (auto [i, operand] : llvm::enumerate(operands)) {
     auto isShared = [&, i = i](char label) {

@@ -100,6 +100,8 @@ RankedTensorType Emitter::type(SizesRef sizes, ScalarType dtype) {
   SmallVector<int64_t> shape;
   for (Size size : sizes)
     shape.push_back(staticSize(size).value_or(ShapedType::kDynamic));
+  if (isComplex(dtype))
+    shape.push_back(2);
   return RankedTensorType::get(shape, elementType(b.getContext(), dtype));
 }
 
@@ -118,7 +120,7 @@ Tensor Emitter::empty(SizesRef sizes, ScalarType dtype) {
 }
 
 Tensor Emitter::fill(SizesRef sizes, ScalarType dtype, const Scalar &value) {
-  Value scalar = value.materialize(b, loc, dtype);
+  Value scalar = value.materialize(b, loc, partType(dtype));
   Tensor init = empty(sizes, dtype);
   init.value = linalg::FillOp::create(b, loc, scalar, init.value).getResult(0);
   return init;
@@ -140,7 +142,10 @@ Tensor Emitter::permute(const Tensor &tensor, ArrayRef<int64_t> order) {
   Sizes sizes;
   for (int64_t from : order)
     sizes.push_back(tensor.sizes[from]);
-  Value value = PermuteOp::create(b, loc, type(sizes, tensor.dtype), tensor.value, order);
+  SmallVector<int64_t> full(order);
+  if (isComplex(tensor.dtype))
+    full.push_back(tensor.rank());
+  Value value = PermuteOp::create(b, loc, type(sizes, tensor.dtype), tensor.value, full);
   return {value, tensor.dtype, sizes};
 }
 
@@ -157,14 +162,19 @@ Tensor Emitter::broadcast(const Tensor &tensor, SizesRef sizes) {
   return {value, tensor.dtype, Sizes(sizes)};
 }
 
-// Offsets, sizes and strides of a slice of one dimension.
+// Offsets, sizes and strides of a slice of one dimension, and the tensor's own sizes of it.
 namespace {
 struct SliceOperands {
+  Sizes own;
   SmallVector<Size> offsets, sizes, strides;
-  SliceOperands(Emitter &e, SizesRef full, int64_t dim, Size start, Size length, int64_t step)
-      : offsets(full.size(), e.size(0)), sizes(full), strides(full.size(), e.size(1)) {
+  SliceOperands(Emitter &e, const Tensor &tensor, int64_t dim, Size start, Size length, int64_t step) : own(tensor.sizes) {
+    own[dim] = length;
+    sizes.assign(own.begin(), own.end());
+    if (isComplex(tensor.dtype))
+      sizes.push_back(e.size(2));
+    offsets.assign(sizes.size(), e.size(0));
+    strides.assign(sizes.size(), e.size(1));
     offsets[dim] = start;
-    sizes[dim] = length;
     strides[dim] = e.size(step);
   }
 };
@@ -174,18 +184,18 @@ struct SliceOperands {
 Tensor Emitter::slice(const Tensor &tensor, int64_t dim, Size start, Size length, int64_t step) {
   if (staticSize(start) == 0 && step == 1 && tensor.sizes[dim] == length)
     return tensor;
-  SliceOperands s(*this, tensor.sizes, dim, start, length, step);
-  if (isEmpty(s.sizes))
-    return fill(s.sizes, tensor.dtype, Scalar::of(int64_t(0)));
+  SliceOperands s(*this, tensor, dim, start, length, step);
+  if (isEmpty(s.own))
+    return fill(s.own, tensor.dtype, Scalar::of(int64_t(0)));
   Value value =
-      tensor::ExtractSliceOp::create(b, loc, type(s.sizes, tensor.dtype), tensor.value, s.offsets, s.sizes, s.strides);
-  return {value, tensor.dtype, Sizes(s.sizes)};
+      tensor::ExtractSliceOp::create(b, loc, type(s.own, tensor.dtype), tensor.value, s.offsets, s.sizes, s.strides);
+  return {value, tensor.dtype, s.own};
 }
 
 Tensor Emitter::insertSlice(const Tensor &tensor, const Tensor &slice, int64_t dim, Size start, int64_t step) {
   if (isEmpty(slice.sizes))
     return tensor;
-  SliceOperands s(*this, tensor.sizes, dim, start, slice.sizes[dim], step);
+  SliceOperands s(*this, tensor, dim, start, slice.sizes[dim], step);
   Value value =
       tensor::InsertSliceOp::create(b, loc, slice.value, tensor.value, s.offsets, s.sizes, s.strides).getResult();
   return {value, tensor.dtype, tensor.sizes};

@@ -18,8 +18,16 @@ using namespace tenon::aten;
 using namespace tenon::frontend;
 
 void Importer::importGraph(Scope &scope) {
-  for (const Node &node : scope.graph.nodes)
-    importNode(node, scope);
+  for (size_t i = 0; i < scope.graph.nodes.size(); ++i)
+    i = importNodeOrVmap(scope, i);
+}
+
+size_t Importer::importNodeOrVmap(Scope &scope, size_t i) {
+  const Node &node = scope.graph.nodes[i];
+  if (beginsVmap(node))
+    return importVmap(scope, i);
+  importNode(node, scope);
+  return i;
 }
 
 void Importer::reportUnsupported(const std::string &target, const std::string &reason, const Node *node) {
@@ -229,9 +237,10 @@ void Importer::importAten(const Node &node, Scope &scope) {
     reportUnsupported(displayName(node.target), reason, &node);
     bindStandIns(node, scope, e);
   };
-  const Row *row = OpTable::get().find(call.op, call.overload);
+  bool isComplexCall = call.involvesComplex();
+  const Row *row = OpTable::get().find(isComplexCall ? "complex." + call.op.str() : call.op.str(), call.overload);
   if (!row)
-    return reject("no importer row");
+    return reject(isComplexCall ? "no importer row for complex numbers" : "no importer row");
   for (size_t i = 0; i < call.numResults(); ++i)
     if (!elementType(&context, call.resultDtype(i)))
       return reject(std::string("dtype ") + scalarTypeName(call.resultDtype(i)));

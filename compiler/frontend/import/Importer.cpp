@@ -79,7 +79,7 @@ Location Importer::nodeLocation(const Node &node) {
 //===--- the module
 //--------------------------------------------------------------------------------------------------===//
 
-static void collectNames(const Argument &arg, std::set<std::string> &names) {
+void tenon::aten::collectNames(const Argument &arg, std::set<std::string> &names) {
   if (auto *ref = arg.getIf<TensorRef>())
     names.insert(ref->name);
   if (auto *refs = arg.getIf<std::vector<TensorRef>>())
@@ -139,7 +139,7 @@ LogicalResult Importer::createMain() {
       if (meta == graph.tensorValues.end())
         return emitError(module->getLoc()) << "input '" << ref->name << "' has no metadata";
       Type element = elementType(&context, meta->second.dtype);
-      if (!element) {
+      if (!element || isFloat8(meta->second.dtype)) {
         reportUnsupported("input '" + ref->name + "'", std::string("dtype ") + scalarTypeName(meta->second.dtype),
                           nullptr);
         element = builder.getF32Type();
@@ -147,6 +147,8 @@ LogicalResult Importer::createMain() {
       SmallVector<int64_t> shape;
       for (const SymInt &size : meta->second.sizes)
         shape.push_back(size.isStatic() ? size.staticValue() : ShapedType::kDynamic);
+      if (isComplex(meta->second.dtype))
+        shape.push_back(2);
       inputNames.push_back(ref->name);
       dtypes.push_back(meta->second.dtype);
       types.push_back(RankedTensorType::get(shape, element));
@@ -247,7 +249,13 @@ AliasRef Importer::loadConstant(const InputSpec &spec) {
                       nullptr);
     return nullptr;
   }
-  SmallVector<int64_t> shape = staticValues(meta.sizes), strides = staticValues(meta.strides);
+  SmallVector<int64_t> sizes = staticValues(meta.sizes), shape = sizes, strides = staticValues(meta.strides);
+  if (isComplex(meta.dtype)) { // pairs of numbers
+    for (int64_t &stride : strides)
+      stride *= 2;
+    shape.push_back(2);
+    strides.push_back(1);
+  }
   auto type = RankedTensorType::get(shape, element);
   Location loc = nameLocation(spec.targetName);
   auto [name, isNew] = globalNames.try_emplace(spec.targetName);
@@ -276,7 +284,7 @@ AliasRef Importer::loadConstant(const InputSpec &spec) {
   }
   Value value = LoadGlobalOp::create(builder, loc, type, FlatSymbolRefAttr::get(&context, name->second));
   return constantAliases[spec.targetName] =
-             std::make_shared<Alias>(Tensor{value, meta.dtype, emitterAt(loc).sizes(shape)});
+             std::make_shared<Alias>(Tensor{value, meta.dtype, emitterAt(loc).sizes(sizes)});
 }
 
 void Importer::bindConstants() {
@@ -389,6 +397,8 @@ LogicalResult Importer::createReturn() {
     case OutputSpec::Kind::UserOutput:
       break;
     }
+    if (isFloat8(value.dtype))
+      reportUnsupported("output '" + name + "'", std::string("dtype ") + scalarTypeName(value.dtype), nullptr);
     outputNames.push_back(name);
     results.push_back(value.value);
     types.push_back(value.value.getType());

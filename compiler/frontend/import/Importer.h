@@ -33,6 +33,11 @@ inline constexpr llvm::StringLiteral mutatedAttrName = "tenon.mutated";
 /// The target of a node as users know it: without "torch.ops.".
 std::string displayName(llvm::StringRef target);
 
+/// Adds the names of the tensors that `arg` refers to.
+void collectNames(const frontend::Argument &arg, std::set<std::string> &names);
+/// True for the mark at which a torch.vmap begins.
+bool beginsVmap(const frontend::Node &node);
+
 /// What crosses the border of a higher-order op's region: a tensor, or a number (an index value).
 struct RegionValue {
   Tensor tensor;
@@ -71,6 +76,8 @@ private:
   // Nodes (ImportNodes.cpp).
   void importGraph(Scope &scope);
   void importNode(const frontend::Node &node, Scope &scope);
+  /// Imports node number `i` of the scope's graph, or the vmap that it begins; returns the number of the last node imported.
+  size_t importNodeOrVmap(Scope &scope, size_t i);
   bool importBookkeeping(const frontend::Node &node, Scope &scope);
   void constrainRange(const frontend::Node &node, Scope &scope);
   void importItem(const frontend::Node &node, Scope &scope);
@@ -106,6 +113,11 @@ private:
   void bindRegionValue(const frontend::Graph &graph, Scope &scope, const std::string &name, const RegionValue &value);
   void defineNumber(const frontend::Graph &graph, const std::string &name, mlir::Value number);
   Tensor resultTensor(Emitter &e, Scope &scope, const std::string &name);
+
+  // Regions of torch.vmap (VmapRegions.cpp).
+  size_t importVmap(Scope &scope, size_t begin);
+  std::string importVmapLoop(Scope &scope, size_t begin, size_t end, Emitter &e);
+  mlir::FailureOr<llvm::SmallVector<Tensor>> vmapRows(llvm::ArrayRef<const frontend::Node *> takes, Scope &scope, Emitter &e);
 
   // What the artefact says about itself (Signature.cpp).
   void describeModule();

@@ -12,7 +12,8 @@
 using namespace mlir;
 using namespace tenon::aten;
 
-//===--- along one dimension -----------------------------------------------------------------------------------------===//
+//===--- along one dimension
+//-----------------------------------------------------------------------------------------===//
 
 // Legacy: an empty 1-d tensor joins with anything.
 static bool isLegacyEmpty(const Tensor &tensor) { return tensor.rank() == 1 && staticSize(tensor.sizes[0]) == 0; }
@@ -90,7 +91,8 @@ static Results importBlockDiag(Call &call) {
   return {e.concat(rows, 0)};
 }
 
-//===--- grids and combinations --------------------------------------------------------------------------------------===//
+//===--- grids and combinations
+//--------------------------------------------------------------------------------------===//
 
 // Each tensor along its own dimension of a grid of all.
 static SmallVector<Tensor> grid(Emitter &e, ArrayRef<Tensor> tensors) {
@@ -146,7 +148,8 @@ static Results importCombinations(Call &call) {
   return {e.gather(self, chosen, e.dimsMap(2, 0), result, [&](OpBuilder &b, Location loc, ValueRange args) {
     Math m(b, loc, ScalarType::Int64);
     Value number = args[0], n = arith::IndexCastOp::create(b, loc, b.getI64Type(), base);
-    Value column = arith::IndexCastOp::create(b, loc, b.getI64Type(), linalg::IndexOp::create(b, loc, 1)), digit = number;
+    Value column = arith::IndexCastOp::create(b, loc, b.getI64Type(), linalg::IndexOp::create(b, loc, 1)),
+          digit = number;
     for (int64_t i = r - 1; i >= 0; --i) {
       digit = m.select(m.compare(Math::Order::Eq, column, m.constant(static_cast<double>(i))), m.rem(number, n), digit);
       number = m.div(number, n);
@@ -172,7 +175,8 @@ void tenon::aten::addJoiningRows(OpTable &table) {
   table.add("dstack", [](Call &call) { return importStackOfAtLeast(call, 3, 2); });
   table.add("column_stack", importColumnStack);
   for (int64_t rank : {1, 2, 3})
-    table.add("atleast_" + std::to_string(rank) + "d.Sequence", [rank](Call &call) { return importAtLeast(call, rank); });
+    table.add("atleast_" + std::to_string(rank) + "d.Sequence",
+              [rank](Call &call) { return importAtLeast(call, rank); });
   table.add("block_diag", importBlockDiag);
   table.add("meshgrid", importMeshgrid);
   table.add("cartesian_prod", importCartesianProduct);

@@ -20,12 +20,13 @@ using namespace mlir;
 using namespace tenon;
 using namespace tenon::aten;
 
-//===--- parts -------------------------------------------------------------------------------------------------------===//
+//===--- parts
+//-------------------------------------------------------------------------------------------------------===//
 
 namespace {
 /// What a node takes its statistics of: the lines it names, or all elements as one line.
 struct SortedLines {
-  Tensor self;      ///< [.., N]
+  Tensor self; ///< [.., N]
   Tensor values, positions;
   int64_t dim = -1; ///< where the lines lie in the node's operand; -1: everywhere
   Size length;
@@ -89,7 +90,9 @@ static Tensor countNumbers(Emitter &e, const Tensor &lines) {
         Math m(b, loc, lines.dtype);
         return isNumber(m, args[0]);
       },
-      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, ScalarType::Int64).add(acc, next); });
+      [&](OpBuilder &b, Location loc, Value acc, Value next) {
+        return Math(b, loc, ScalarType::Int64).add(acc, next);
+      });
 }
 
 static Results valuesAndPositions(Call &call, const SortedLines &lines, const Tensor &places) {
@@ -99,21 +102,23 @@ static Results valuesAndPositions(Call &call, const SortedLines &lines, const Te
   return results;
 }
 
-//===--- rows --------------------------------------------------------------------------------------------------------===//
+//===--- rows
+//--------------------------------------------------------------------------------------------------------===//
 
-// The lower one of the middle elements. NaN is the greatest and comes behind all numbers: a line that has one gives the first,
-// unless `skipsNan` takes the middle of the numbers alone.
+// The lower one of the middle elements. NaN is the greatest and comes behind all numbers: a line that has one gives the
+// first, unless `skipsNan` takes the middle of the numbers alone.
 static Results importMedian(Call &call, bool skipsNan) {
   Emitter &e = call.e;
   SortedLines lines = sortLines(call);
   Value length = e.index(lines.length);
   Tensor numbers = countNumbers(e, lines.self);
-  Tensor places = e.pointwise(numbers, numbers.sizes, ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange args) {
-    Math m(b, loc, ScalarType::Int64);
-    Value count = args[0], all = arith::IndexCastOp::create(b, loc, b.getI64Type(), length);
-    Value middle = m.div(m.max(m.sub(count, m.constant(1)), m.constant(0)), m.constant(2));
-    return skipsNan ? middle : m.select(m.compare(Math::Order::Lt, count, all), count, middle);
-  });
+  Tensor places =
+      e.pointwise(numbers, numbers.sizes, ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange args) {
+        Math m(b, loc, ScalarType::Int64);
+        Value count = args[0], all = arith::IndexCastOp::create(b, loc, b.getI64Type(), length);
+        Value middle = m.div(m.max(m.sub(count, m.constant(1)), m.constant(0)), m.constant(2));
+        return skipsNan ? middle : m.select(m.compare(Math::Order::Lt, count, all), count, middle);
+      });
   return valuesAndPositions(call, lines, places);
 }
 
@@ -122,29 +127,32 @@ static Results importKthValue(Call &call) {
   Emitter &e = call.e;
   SortedLines lines = sortLines(call);
   Size k = call.size("k");
-  Tensor places = e.pointwise({}, SizesRef(lines.self.sizes).drop_back(), ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange) {
-    Math m(b, loc, ScalarType::Int64);
-    Value number = staticSize(k) ? m.constant(*staticSize(k)) : Value(arith::IndexCastOp::create(b, loc, b.getI64Type(), cast<Value>(k)));
-    return m.sub(number, m.constant(1));
-  });
+  Tensor places = e.pointwise(
+      {}, SizesRef(lines.self.sizes).drop_back(), ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange) {
+        Math m(b, loc, ScalarType::Int64);
+        Value number = staticSize(k) ? m.constant(*staticSize(k))
+                                     : Value(arith::IndexCastOp::create(b, loc, b.getI64Type(), cast<Value>(k)));
+        return m.sub(number, m.constant(1));
+      });
   return valuesAndPositions(call, lines, places);
 }
 
-// For each place of sorted lines, where its run of equal elements begins: a running maximum over the places that differ from
-// the one before.
+// For each place of sorted lines, where its run of equal elements begins: a running maximum over the places that differ
+// from the one before.
 static Tensor runStarts(Emitter &e, const Tensor &sorted) {
   int64_t last = sorted.rank() - 1;
-  Tensor starts = e.pointwise(sorted, sorted.sizes, ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange args) {
-    Math m(b, loc, sorted.dtype), integers(b, loc, ScalarType::Int64);
-    SmallVector<Value> before;
-    for (int64_t dim = 0; dim <= last; ++dim)
-      before.push_back(linalg::IndexOp::create(b, loc, dim));
-    Value place = arith::IndexCastOp::create(b, loc, b.getI64Type(), before.back());
-    Value previous = integers.max(integers.sub(place, integers.constant(1)), integers.constant(0));
-    before.back() = arith::IndexCastOp::create(b, loc, b.getIndexType(), previous);
-    Value other = tensor::ExtractOp::create(b, loc, sorted.value, before);
-    return integers.select(m.compare(Math::Order::Ne, args[0], other), place, integers.constant(0));
-  });
+  Tensor starts =
+      e.pointwise(sorted, sorted.sizes, ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange args) {
+        Math m(b, loc, sorted.dtype), integers(b, loc, ScalarType::Int64);
+        SmallVector<Value> before;
+        for (int64_t dim = 0; dim <= last; ++dim)
+          before.push_back(linalg::IndexOp::create(b, loc, dim));
+        Value place = arith::IndexCastOp::create(b, loc, b.getI64Type(), before.back());
+        Value previous = integers.max(integers.sub(place, integers.constant(1)), integers.constant(0));
+        before.back() = arith::IndexCastOp::create(b, loc, b.getIndexType(), previous);
+        Value other = tensor::ExtractOp::create(b, loc, sorted.value, before);
+        return integers.select(m.compare(Math::Order::Ne, args[0], other), place, integers.constant(0));
+      });
   Tensor running = e.empty(starts.sizes, ScalarType::Int64), positions = e.empty(starts.sizes, ScalarType::Int64);
   auto scan = ScanOp::create(e.b, e.loc, TypeRange{running.value.getType(), positions.value.getType()}, starts.value,
                              ValueRange{running.value, positions.value}, ScanKind::Max, last);
@@ -166,9 +174,10 @@ static Results importMode(Call &call) {
     return m.sub(m.mul(m.sub(place, args[0]), length), place);
   };
   constexpr int64_t lowest = std::numeric_limits<int64_t>::min();
-  Tensor best = e.reduceMapped(
-      starts, e.b.getMultiDimIdentityMap(rank), starts.sizes, {rank - 1}, ScalarType::Int64, Scalar::of(lowest), rankOf,
-      [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, ScalarType::Int64).max(acc, next); });
+  Tensor best = e.reduceMapped(starts, e.b.getMultiDimIdentityMap(rank), starts.sizes, {rank - 1}, ScalarType::Int64,
+                               Scalar::of(lowest), rankOf, [&](OpBuilder &b, Location loc, Value acc, Value next) {
+                                 return Math(b, loc, ScalarType::Int64).max(acc, next);
+                               });
   // rank = runLength * N - place, 0 <= place < N.
   Tensor places = e.pointwise(best, best.sizes, ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange args) {
     Math m(b, loc, ScalarType::Int64);
@@ -179,7 +188,8 @@ static Results importMode(Call &call) {
   return valuesAndPositions(call, lines, places);
 }
 
-// Between the sorted elements around q (N - 1), as `interpolation` says. A NaN decides its line, unless `skipsNan` leaves it out.
+// Between the sorted elements around q (N - 1), as `interpolation` says. A NaN decides its line, unless `skipsNan`
+// leaves it out.
 static Results importQuantile(Call &call, bool skipsNan) {
   Emitter &e = call.e;
   SortedLines lines = sortLines(call);

@@ -12,8 +12,8 @@
 using namespace mlir;
 using namespace tenon::aten;
 
-// (clamp(round(x / scale) + zero point) - zero point) * scale, element by element. NaN becomes the least number. So does, per
-// channel, what ATen's int64 cannot hold.
+// (clamp(round(x / scale) + zero point) - zero point) * scale, element by element. NaN becomes the least number. So
+// does, per channel, what ATen's int64 cannot hold.
 static Results fakeQuantize(Call &call, const Tensor &scale, const Tensor &zeroPoint, bool countsInInt64) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self");

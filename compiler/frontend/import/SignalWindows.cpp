@@ -50,7 +50,9 @@ static Results importCosineWindow(Call &call, ArrayRef<double> weights) {
   });
 }
 
-static double realOr(Call &call, StringRef name, double otherwise) { return call.has(name) ? call.real(name) : otherwise; }
+static double realOr(Call &call, StringRef name, double otherwise) {
+  return call.has(name) ? call.real(name) : otherwise;
+}
 
 static Results importHamming(Call &call) {
   return importCosineWindow(call, {realOr(call, "alpha", 0.54), realOr(call, "beta", 0.46)});

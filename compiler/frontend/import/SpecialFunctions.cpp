@@ -22,7 +22,8 @@ using namespace tenon;
 using namespace tenon::aten;
 using O = Math::Order;
 
-//===--- parts -------------------------------------------------------------------------------------------------------===//
+//===--- parts
+//-------------------------------------------------------------------------------------------------------===//
 
 template <typename Op> static Value apply(Math &m, Value x) { return Op::create(m.b, m.loc, x); }
 
@@ -46,7 +47,8 @@ static Value reducedAngle(Math &m, Value x) {
 static Value isWhole(Math &m, Value x) { return m.compare(O::Eq, x, apply<math::TruncOp>(m, x)); }
 static Value both(Math &m, Value x, Value y) { return arith::AndIOp::create(m.b, m.loc, x, y); }
 
-//===--- gamma -------------------------------------------------------------------------------------------------------===//
+//===--- gamma
+//-------------------------------------------------------------------------------------------------------===//
 
 namespace {
 /// An argument of at least 1/2, by reflection at 1/2, then raised step by step to `high` >= 10, where the asymptotic
@@ -69,12 +71,12 @@ struct RaisedArgument {
 // 5.11.1, and 5.5.3 for the reflection.
 Value special::logGamma(Math &m, Value x) {
   Value product = m.constant(1);
-  RaisedArgument raised(m, x, [&](Value argument, Value isTaken) {
-    product = m.select(isTaken, m.mul(product, argument), product);
-  });
+  RaisedArgument raised(
+      m, x, [&](Value argument, Value isTaken) { product = m.select(isTaken, m.mul(product, argument), product); });
   Value high = raised.high, inverse = m.div(m.constant(1), high);
-  Value series = m.mul(inverse, polynomial(m, m.mul(inverse, inverse),
-                                           {1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360, 1.0 / 156}));
+  Value series = m.mul(
+      inverse, polynomial(m, m.mul(inverse, inverse),
+                          {1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360, 1.0 / 156}));
   Value logarithm = m.sub(apply<math::LogOp>(m, high), m.constant(1));
   Value main = m.mul(m.sub(high, m.constant(0.5)), logarithm);
   Value value = m.add(main, m.add(m.constant(0.5 * std::log(2 * std::numbers::pi) - 0.5), series));
@@ -92,7 +94,9 @@ Value special::digamma(Math &m, Value x) {
     sum = m.select(isTaken, m.add(sum, m.div(m.constant(1), argument)), sum);
   });
   Value inverse = m.div(m.constant(1), raised.high), square = m.mul(inverse, inverse);
-  Value series = m.mul(square, polynomial(m, square, {1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12}));
+  Value series =
+      m.mul(square,
+            polynomial(m, square, {1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12}));
   Value value = m.sub(m.sub(apply<math::LogOp>(m, raised.high), m.mul(m.constant(0.5), inverse)), m.add(series, sum));
   Value cotangent = m.div(m.constant(std::numbers::pi), apply<math::TanOp>(m, reducedAngle(m, x)));
   Value result = m.select(raised.isReflected, m.sub(value, cotangent), value);
@@ -117,7 +121,8 @@ Value special::trigamma(Math &m, Value x) {
   return m.select(raised.isReflected, reflected, value);
 }
 
-//===--- error functions ---------------------------------------------------------------------------------------------===//
+//===--- error functions
+//---------------------------------------------------------------------------------------------===//
 
 // Directly up to 8; 7.12.1 beyond.
 Value special::scaledErfc(Math &m, Value x) {
@@ -126,12 +131,13 @@ Value special::scaledErfc(Math &m, Value x) {
     coefficients.push_back(-coefficients.back() * (2 * k + 1) / 2);
   Value square = m.mul(x, x);
   Value near = m.mul(apply<math::ExpOp>(m, square), apply<math::ErfcOp>(m, x));
-  Value far = m.div(polynomial(m, m.div(m.constant(1), square), coefficients), m.mul(m.constant(std::sqrt(std::numbers::pi)), x));
+  Value far = m.div(polynomial(m, m.div(m.constant(1), square), coefficients),
+                    m.mul(m.constant(std::sqrt(std::numbers::pi)), x));
   return m.select(m.compare(O::Gt, x, m.constant(8)), far, near);
 }
 
-// A first guess of three digits (S. Winitzki, "A handy approximation for the error function and its inverse", 2008), then
-// Halley's steps, each of which triples the digits.
+// A first guess of three digits (S. Winitzki, "A handy approximation for the error function and its inverse", 2008),
+// then Halley's steps, each of which triples the digits.
 Value special::inverseErf(Math &m, Value y, Value complement) {
   constexpr double a = 0.147, centre = 2 / (std::numbers::pi * a);
   Value logarithm = apply<math::LogOp>(m, m.mul(complement, m.add(m.constant(1), y)));
@@ -169,11 +175,13 @@ static Value logNormalDistribution(Math &m, Value x) {
 static Value inverseNormalDistribution(Math &m, Value p) {
   Value isLow = m.compare(O::Lt, p, m.constant(0.5)), tail = m.select(isLow, p, m.sub(m.constant(1), p));
   Value complement = m.mul(m.constant(2), tail);
-  Value x = m.mul(m.constant(std::numbers::sqrt2), special::inverseErf(m, m.sub(m.constant(1), complement), complement));
+  Value x =
+      m.mul(m.constant(std::numbers::sqrt2), special::inverseErf(m, m.sub(m.constant(1), complement), complement));
   return m.select(isLow, m.neg(x), x);
 }
 
-//===--- Bessel functions --------------------------------------------------------------------------------------------===//
+//===--- Bessel functions
+//--------------------------------------------------------------------------------------------===//
 
 // 10.25.2 up to 18, 10.40.1 beyond.
 Value special::besselI(Math &m, int order, Value x, bool scaled) {
@@ -196,7 +204,8 @@ Value special::besselI(Math &m, int order, Value x, bool scaled) {
   return order == 1 ? Value(math::CopySignOp::create(m.b, m.loc, value, x)) : value;
 }
 
-//===--- rows --------------------------------------------------------------------------------------------------------===//
+//===--- rows
+//--------------------------------------------------------------------------------------------------------===//
 
 // The function `f` of the operand in float64.
 template <Value (*f)(Math &, Value)> static Value inDouble(Body &k) {
@@ -204,13 +213,19 @@ template <Value (*f)(Math &, Value)> static Value inDouble(Body &k) {
   return castScalar(k.b, k.loc, f(wide, castScalar(k.b, k.loc, k.x[0], k.dtype, wide.dtype)), wide.dtype, k.dtype);
 }
 
-template <int order, bool scaled> static Value bessel(Math &m, Value x) { return special::besselI(m, order, x, scaled); }
+template <int order, bool scaled> static Value bessel(Math &m, Value x) {
+  return special::besselI(m, order, x, scaled);
+}
 
 static Value polygamma(Body &k) {
   switch (k.call.integer("n")) {
-  case 0: return inDouble<special::digamma>(k);
-  case 1: return inDouble<special::trigamma>(k);
-  default: k.call.unsupported("polygamma of an order above one"); return k.x[0];
+  case 0:
+    return inDouble<special::digamma>(k);
+  case 1:
+    return inDouble<special::trigamma>(k);
+  default:
+    k.call.unsupported("polygamma of an order above one");
+    return k.x[0];
   }
 }
 
@@ -252,7 +267,6 @@ static const PointwiseRow rows[] = {
 
 void tenon::aten::addSpecialFunctionRows(OpTable &table) {
   for (const PointwiseRow &row : rows)
-    table.add(row.name, [&row](Call &call) {
-      return Results{applyRow(call, row, call.resultSizes(), call.resultDtype())};
-    });
+    table.add(row.name,
+              [&row](Call &call) { return Results{applyRow(call, row, call.resultSizes(), call.resultDtype())}; });
 }

@@ -9,8 +9,8 @@
 
 #include "compiler/frontend/import/Emit.h"
 
-/// Operands and results are float64, and so are the constants of `m`: these functions are rare, so that one formula each, good to
-/// about 1e-14, serves all dtypes.
+/// Operands and results are float64, and so are the constants of `m`: these functions are rare, so that one formula
+/// each, good to about 1e-14, serves all dtypes.
 namespace tenon::aten::special {
 
 /// The modified Bessel function of the first kind, of `order` 0 or 1; times exp(-|x|) where `scaled`.
@@ -23,8 +23,8 @@ mlir::Value digamma(Math &m, mlir::Value x);
 mlir::Value trigamma(Math &m, mlir::Value x);
 /// exp(x^2) erfc(x).
 mlir::Value scaledErfc(Math &m, mlir::Value x);
-/// The non-negative x with erf(x) = y and erfc(x) = complement = 1 - y; both are given since each rounds where the other is
-/// small. Infinite at y = 1, NaN outside of [0, 1].
+/// The non-negative x with erf(x) = y and erfc(x) = complement = 1 - y; both are given since each rounds where the
+/// other is small. Infinite at y = 1, NaN outside of [0, 1].
 mlir::Value inverseErf(Math &m, mlir::Value y, mlir::Value complement);
 
 } // namespace tenon::aten::special

@@ -11,8 +11,8 @@ import re
 import torch
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-# Any quoted word in the family files may be an op's name; those ATen does not know are skipped.
-WORDS = (word for file in FOLDER.glob("*.cpp") for word in re.findall(r'"([a-zA-Z_][a-zA-Z0-9_]*)', file.read_text()))
+# Any quoted word in the family files may be an op's name (behind "complex." as well); those ATen does not know are skipped.
+WORDS = (word for file in FOLDER.glob("*.cpp") for word in re.findall(r'"(?:complex\.)?([a-zA-Z_][a-zA-Z0-9_]*)', file.read_text()))
 NAMES = sorted({name + suffix for name in WORDS for suffix in ("", "1d", "2d", "3d", "1d_with_indices", "2d_with_indices", "3d_with_indices")} | {"amax", "amin", "argmax", "argmin"})
 
 
