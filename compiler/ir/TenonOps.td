@@ -199,10 +199,12 @@ def Tenon_AttentionOp : Tenon_StructuredOp<"attention", [AttrSizedOperandSegment
     query [B, H, L, E], key [B, G, S, E], value [B, G, S, F], inits [B, H, L, F]; H is a multiple of G (grouped-query
     attention: head h reads group h / (H / G)). mask broadcasts to [B, H, L, S]: added where float, where i1 false entries
     are left out. `causal`: query i sees keys j <= i (top-left aligned). A row that sees nothing is zero, as in
-    aten.scaled_dot_product_attention. Source: https://arxiv.org/abs/1706.03762, section 3.2.1.
+    aten.scaled_dot_product_attention, or with `emptyRowsAreNan` 0/0, as in the formula. Source:
+    https://arxiv.org/abs/1706.03762, section 3.2.1.
   }];
   let arguments = (ins Tenon_Shaped:$query, Tenon_Shaped:$key, Tenon_Shaped:$value, Optional<Tenon_Shaped>:$mask,
-                       Variadic<Tenon_Shaped>:$inits, F64Attr:$scale, DefaultValuedAttr<BoolAttr, "false">:$causal);
+                       Variadic<Tenon_Shaped>:$inits, F64Attr:$scale, DefaultValuedAttr<BoolAttr, "false">:$causal,
+                       DefaultValuedAttr<BoolAttr, "false">:$emptyRowsAreNan);
   let assemblyFormat = [{
     `ins` `(` $query `,` $key `,` $value `:` type($query) `,` type($key) `,` type($value) `)`
     (`mask` `(` $mask^ `:` type($mask) `)`)? `outs` `(` $inits `:` type($inits) `)` `scale` $scale attr-dict

@@ -28,6 +28,14 @@ def FoldBatchNorm : Tenon_Pass<"fold-batch-norm", "::mlir::func::FuncOp"> {
   ];
 }
 
+def RecognizeAttention : Tenon_Pass<"recognize-attention", "::mlir::func::FuncOp"> {
+  let summary = "makes one tenon.attention of two f32 products and the softmax between";
+  let description = [{
+    softmax(lhs x rhs * scale + masks) x value, where nothing else reads the scores and the weights, and each mask broadcasts to
+    the scores aligned right.
+  }];
+}
+
 def FoldViewsIntoGenerics : Tenon_Pass<"fold-views-into-generics", "::mlir::func::FuncOp"> {
   let summary = "reads permuted, broadcast and unit-dimension views through indexing maps";
   let description = [{

@@ -33,6 +33,7 @@ static void addNormalizePasses(OpPassManager &passes, bool keepRounding) {
   passes.addPass(createCSEPass());                               // exporters repeat casts, masks and size arithmetic
   // Formulas are whole only before anything is fused.
   passes.addNestedPass<func::FuncOp>(createRecognizeActivations({keepRounding}));
+  passes.addNestedPass<func::FuncOp>(createRecognizeAttention()); // before its scale and masks become epilogues
   // Before hoisting: what it makes depends on constants only.
   passes.addNestedPass<func::FuncOp>(createFoldBatchNorm({keepRounding}));
   passes.addNestedPass<func::FuncOp>(createFoldViewsIntoGenerics()); // views inside pointwise work are index maps

@@ -155,5 +155,15 @@ def zero_dim(x, i):
     return x + i, x * 2, i + 1, x > 0
 
 
+@snippet(floats(2, 3, 9, 16), floats(2, 3, 7, 16), floats(2, 3, 7, 5), floats(9, 7), floats(2, 1, 1, 7))
+def attention_written_out(q, k, v, bias, padding):
+    scores = q @ k.transpose(-1, -2) / 4 + bias + padding
+    unmasked = torch.bmm((q[0] @ k[0].mT).softmax(-1), v[0])
+    hidden = (q @ k.mT).masked_fill(padding > 0, float("-inf")) + torch.full((9, 1), float("-inf")).triu(-4)
+    scaled_late = ((q @ k.mT + bias) * 0.3).softmax(-1)
+    seen = (q @ k.mT).softmax(-1)
+    return scores.softmax(-1) @ v, unmasked, hidden.softmax(-1) @ v, scaled_late @ v, seen @ v, seen
+
+
 if __name__ == "__main__":
     main()

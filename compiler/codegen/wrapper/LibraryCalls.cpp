@@ -235,6 +235,8 @@ LogicalResult FunctionEmitter::emitAttention(AttentionOp op) {
   std::vector<std::string> fields = {".scale = " + doubleLiteral(op.getScale().convertToDouble())};
   if (op.getCausal())
     fields.push_back(".causal = true");
+  if (op.getEmptyRowsAreNan())
+    fields.push_back(".emptyRowsAreNan = true");
   std::string name = nodeName(op.getLoc(), "attention");
   std::string mask = optionalView(op.getMask(), name + "_mask");
   emitLibraryCall(op, "attention", "AttentionSpec", fields, name,

@@ -152,6 +152,7 @@ void pool(Run &run, int32_t site, const PoolSpec &spec, const TensorView &input,
 struct AttentionSpec {
   double scale = 1;
   bool causal = false;
+  bool emptyRowsAreNan = false;
 };
 void attention(Run &run, int32_t site, const AttentionSpec &spec, const TensorView &query, const TensorView &key,
                const TensorView &value, const TensorView *mask, const TensorView &output);

@@ -210,9 +210,10 @@ private:
 
   void writeRows() {
     const TensorView &output = call.output;
+    // A row that saw nothing has a sum of zero and a result of zeros.
+    const float emptyRowFactor = call.spec.emptyRowsAreNan ? std::numeric_limits<float>::quiet_NaN() : 0;
     for (int64_t row = 0; row < numRows; ++row) {
-      // What saw nothing has a sum of zero and a result of zeros.
-      float sum = workspace.sum[row], factor = sum == 0 ? 0 : 1 / sum;
+      float sum = workspace.sum[row], factor = sum == 0 ? emptyRowFactor : 1 / sum;
       float *result = workspace.result + row * call.valueWidth;
       int64_t offset = b * output.strides[0] + h * output.strides[1] + (firstRow + row) * output.strides[2];
       if (output.strides[3] == 1)

@@ -44,6 +44,7 @@ struct ConvPlan {
 struct ConvSite : PlanCache<ConvPlan> {
   onednn::PackedConstants constants;
   TileConvolution tiles;
+  NanWatch nans;
 };
 
 /// A convolution oneDNN has agreed to, before it is a primitive.
@@ -299,6 +300,6 @@ void tenon::conv(Run &run, int32_t site, const ConvSpec &spec, const TensorView 
     return;
   if (!plan->fusesEpilogue || !plan->primitive)
     return runPlan(state, call, *plan);
-  runWatchingNans(context, spec.epilogue, [&] { runPlan(state, call, *plan); },
-                  [&] { runPlan(state, call, *planFor(key.withoutPostOps())); });
+  state.nans.run(context, spec.epilogue, [&] { runPlan(state, call, *plan); },
+                 [&] { runPlan(state, call, *planFor(key.withoutPostOps())); });
 }

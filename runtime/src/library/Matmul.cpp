@@ -62,6 +62,7 @@ struct MatmulPlan {
 struct MatmulSite : PlanCache<MatmulPlan> {
   onednn::PackedConstants constants;
   TileGemms tiles;
+  NanWatch nans;
 };
 
 struct MatmulCall {
@@ -404,6 +405,5 @@ void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorV
   };
   if (!plan->fusesEpilogue || plan->route != MatmulPlan::Route::OneDnn)
     return runSlices(*plan);
-  runWatchingNans(context, spec.epilogue, [&] { runSlices(*plan); },
-                  [&] { runSlices(*planFor(key.withoutPostOps())); });
+  state.nans.run(context, spec.epilogue, [&] { runSlices(*plan); }, [&] { runSlices(*planFor(key.withoutPostOps())); });
 }

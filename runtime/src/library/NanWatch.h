@@ -15,6 +15,8 @@
 
 #include "../RunContext.h"
 
+#include <atomic>
+
 namespace tenon::library {
 
 /// True where a step of the epilogue is a minimum or maximum as oneDNN computes it.
@@ -24,17 +26,30 @@ bool canSwallowNan(const Epilogue &epilogue);
 /// Never true on CPUs whose minimum leaves no trace.
 bool takeInvalidFlag(RunContext &context);
 
-/// Calls `fused()`, which applies `epilogue` by oneDNN; where a NaN may have been lost, calls `exact()` instead of it.
-template <typename Fused, typename Exact>
-void runWatchingNans(RunContext &context, const Epilogue &epilogue, const Fused &fused, const Exact &exact) {
-  fused();
-  if (!canSwallowNan(epilogue) || !takeInvalidFlag(context))
-    return;
-  // The flag may have been set by work before; now it is clear.
-  fused();
-  if (takeInvalidFlag(context))
-    exact();
-}
+/// What a call site knows of the flag.
+class NanWatch {
+public:
+  /// Calls `fused()`, which applies `epilogue` by oneDNN; where a NaN may have been lost, calls `exact()` instead of it.
+  template <typename Fused, typename Exact>
+  void run(RunContext &context, const Epilogue &epilogue, const Fused &fused, const Exact &exact) {
+    if (!canSwallowNan(epilogue))
+      return fused();
+    if (isSetBefore.load(std::memory_order_relaxed))
+      takeInvalidFlag(context);
+    fused();
+    if (!takeInvalidFlag(context))
+      return;
+    // Work before may have set the flag; now it is clear.
+    fused();
+    if (takeInvalidFlag(context))
+      return exact();
+    isSetBefore.store(true, std::memory_order_relaxed);
+  }
+
+private:
+  /// Whether it once was the work before: from then on the flag is cleared first, which costs less than computing twice.
+  std::atomic<bool> isSetBefore = false;
+};
 
 } // namespace tenon::library
 

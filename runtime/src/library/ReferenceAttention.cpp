@@ -49,7 +49,7 @@ void library::referenceAttention(RunContext &context, const AttentionSpec &spec,
       for (int64_t j = 0; j < keys; ++j)
         result += weights[j] * at(value, b, g, j, f);
       storeElement(output, b * output.strides[0] + h * output.strides[1] + i * output.strides[2] + f * output.strides[3],
-                   sum == 0 ? 0.0 : result / sum);
+                   sum == 0 && !spec.emptyRowsAreNan ? 0.0 : result / sum);
     }
   });
 }

@@ -128,6 +128,21 @@ TEST_CASE("attention: a row that sees nothing is zero") {
     }
 }
 
+TEST_CASE("attention: a row that sees nothing is NaN where the formula is asked for") {
+  for (DType dtype : {DType::F32, DType::F64}) {
+    Tensor query = Tensor::random(dtype, {1, 1, 6, 16}, 1), key = Tensor::random(dtype, {1, 1, 40, 16}, 2), output(dtype, {1, 1, 6, 16});
+    Tensor mask = Tensor::random(dtype, {6, 40}, 7);
+    for (int64_t j = 0; j < 40; ++j)
+      mask.set({4, j}, -INFINITY);
+    LoadedModel model(1);
+    StandaloneRun run(model);
+    AttentionSpec spec{.scale = 0.25, .emptyRowsAreNan = true};
+    run.prepareAndRun([&](Run &run) { attention(run, 0, spec, query, key, key, &mask.view(), output); });
+    for (int64_t row = 0; row < 6; ++row)
+      CHECK(std::isnan(output.at({0, 0, row, 3})) == (row == 4));
+  }
+}
+
 TEST_CASE("attention: NaN in a key reaches every row that sees it") {
   Tensor query = Tensor::random(DType::F32, {1, 1, 20, 16}, 1), key = Tensor::random(DType::F32, {1, 1, 40, 16}, 2);
   Tensor output(DType::F32, {1, 1, 20, 16});

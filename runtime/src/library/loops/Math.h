@@ -33,12 +33,13 @@ template <typename... Rest> TENON_INLINE void evaluate(Floats &sum, const Floats
 }
 
 /// x = exp(x) for x <= 0. x = n ln 2 + r with |r| <= ln(2)/2; the polynomial is Taylor's, whose remainder is below 2^-27
-/// there.
+/// there. Minus infinity is no invalid operation, which a NanWatch would have to look into.
 TENON_INLINE void applyExpOfNegative(Floats &x) {
   using C = ExpConstants;
-  Floats shifted = x * C::log2OfE + C::roundingShift;
+  Floats bounded = x < C::smallestArgument ? splat(C::smallestArgument) : x;
+  Floats shifted = bounded * C::log2OfE + C::roundingShift;
   Floats n = shifted - C::roundingShift;
-  Floats r = x - n * C::ln2High - n * C::ln2Low;
+  Floats r = bounded - n * C::ln2High - n * C::ln2Low;
   Floats p = r * (1.0f / 5040) + (1.0f / 720);
   evaluate(p, r, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f);
   Floats result = asFloats(asInts(p) + (asInts(shifted) << 23)), copy = x;
