@@ -220,7 +220,7 @@ public:
     MatmulOp product = match.scores.product, root = match.root;
     Value query = withHeads(product.getLhs()), key = withHeads(transposed(product.getRhs())), value = withHeads(root.getRhs());
     auto type = root.getResult(0).getType();
-    Value init = withHeads(root.getInits()[0]);
+    Value init = initWithHeads(root.getInits()[0]);
     if (!query || !key || !value || !init)
       return false;
     Value mask = sumOfMasks();
@@ -250,6 +250,18 @@ private:
     if (!type.hasStaticShape() || ShapedType::isDynamicShape(shape) || elements != wanted)
       return {};
     return ReshapeOp::create(builder, loc, type.clone(shape), tensor, ValueRange());
+  }
+
+  /// As withHeads, for what is only written.
+  Value initWithHeads(Value init) {
+    auto type = cast<RankedTensorType>(init.getType());
+    SmallVector<int64_t> shape = batch;
+    llvm::append_range(shape, type.getShape().take_back(2));
+    if (type.getShape() == ArrayRef(shape))
+      return init;
+    if (!type.hasStaticShape() || ShapedType::isDynamicShape(shape))
+      return {};
+    return tensor::EmptyOp::create(builder, loc, shape, type.getElementType());
   }
 
   Value transposed(Value tensor) {

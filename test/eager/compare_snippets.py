@@ -157,12 +157,13 @@ def zero_dim(x, i):
 
 @snippet(floats(2, 3, 9, 16), floats(2, 3, 7, 16), floats(2, 3, 7, 5), floats(9, 7), floats(2, 1, 1, 7))
 def attention_written_out(q, k, v, bias, padding):
-    scores = q @ k.transpose(-1, -2) / 4 + bias + padding
-    unmasked = torch.bmm((q[0] @ k[0].mT).softmax(-1), v[0])
-    hidden = (q @ k.mT).masked_fill(padding > 0, float("-inf")) + torch.full((9, 1), float("-inf")).triu(-4)
-    scaled_late = ((q @ k.mT + bias) * 0.3).softmax(-1)
-    seen = (q @ k.mT).softmax(-1)
-    return scores.softmax(-1) @ v, unmasked, hidden.softmax(-1) @ v, scaled_late @ v, seen @ v, seen
+    k = k.mT
+    biased = (q @ k / 4 + bias + padding).softmax(-1) @ v
+    flat = torch.bmm((q[0].sin() @ k[0]).softmax(-1), v[0])
+    hidden = (q.cos() @ k).masked_fill(padding > 0, float("-inf")) + torch.full((9, 1), float("-inf")).triu(-4)
+    scaled_late = ((q.exp() @ k + bias) * 0.3).softmax(-1) @ v
+    weights = (q.tanh() @ k).softmax(-1)
+    return biased, flat, hidden.softmax(-1) @ v, scaled_late, weights @ v, weights
 
 
 if __name__ == "__main__":
