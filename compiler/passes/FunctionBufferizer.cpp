@@ -268,6 +268,15 @@ LogicalResult FunctionBufferizer::convertStructured(DestinationStyleOpInterface 
 
 //===--- views and copies --------------------------------------------------------------------------------------------===//
 
+// Sizes that the result's type knows are constants from here on: kernels are given memory of the type they work on.
+void FunctionBufferizer::convertCast(tensor::CastOp op) {
+  StridedView view = viewOf(op.getSource());
+  for (auto [dim, size] : llvm::enumerate(cast<RankedTensorType>(op.getType()).getShape()))
+    if (!ShapedType::isDynamic(size))
+      view.sizes[dim] = builder.getIndexAttr(size);
+  views[op.getResult()] = view;
+}
+
 void FunctionBufferizer::convertView(ReshapeOp op) {
   SmallVector<OpFoldResult> sizes =
       getMixedValues(cast<RankedTensorType>(op.getType()).getShape(), op.getSizes(), builder);
@@ -393,11 +402,7 @@ LogicalResult FunctionBufferizer::convert(Operation *op) {
           })
           .Case([&](tensor::ExtractSliceOp op) { return convertSlice(op), success(); })
           .Case([&](tensor::InsertSliceOp op) { return convertInsertSlice(op), success(); })
-          .Case([&](tensor::CastOp op) {
-            StridedView source = viewOf(op.getSource());
-            views[op.getResult()] = source;
-            return success();
-          })
+          .Case([&](tensor::CastOp op) { return convertCast(op), success(); })
           .Case([&](tensor::DimOp op) { return convertDim(op), success(); })
           .Case([&](tensor::ExtractOp op) {
             auto load = memref::LoadOp::create(builder, loc, memrefOf(op.getTensor(), loc), op.getIndices());

@@ -44,6 +44,7 @@ private:
   llvm::LogicalResult convertBlock(mlir::Block &block);
   llvm::LogicalResult convert(Operation *op);
   llvm::LogicalResult convertStructured(mlir::DestinationStyleOpInterface op);
+  void convertCast(mlir::tensor::CastOp op);
   void convertView(ReshapeOp op);
   void convertSlice(mlir::tensor::ExtractSliceOp op);
   void convertInsertSlice(mlir::tensor::InsertSliceOp op);

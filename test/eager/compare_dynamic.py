@@ -144,13 +144,39 @@ def padding_by_sizes(folder):
 
 
 @case
+def size_that_only_one_operand_knows(folder):
+    """The sizes of chunks, 4, are known where a constant of that size meets them."""
+
+    def f(x):
+        padded = F.pad(x, (0, -x.shape[1] % 4))
+        chunks = padded.shape[1] // 4
+        y = padded.reshape(x.shape[0], chunks, padded.shape[1] // chunks)
+        difference = (y.unsqueeze(-1) - y.unsqueeze(-2)).tril().exp()
+        return difference.masked_fill(torch.ones(4, 4, dtype=torch.bool).triu(), 0), difference @ y.unsqueeze(-1)
+
+    compare_sizes(folder, f, lambda b, n: (torch.randn(b, n),), ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC},), [(2, 10), (3, 8), (2, 5), (5, 33)])
+
+
+@case
+def rows_of_one_number(folder):
+    """Norms of tensors that hold one number, which leave the model as they are too."""
+
+    def f(x):
+        zeros, ones = torch.zeros_like(x), torch.full_like(x, 1.5)
+        norm = F.layer_norm(zeros, (16,), eps=1e-5)
+        return zeros, norm, norm + x, F.softmax(ones, -1) + x, ones
+
+    compare_sizes(folder, f, lambda b: (torch.randn(b, 10, 16),), ({0: Dim("b", max=32)},), [(4,), (2,), (7,)])
+
+
+@case
 def sizes_by_way_of_reals(folder):
-    """Sizes that are truncated products, roots and quotients of real numbers, and the guards that come of them."""
+    """Truncated products, roots and quotients of real numbers, and the guards that come of them; -2 and -2.0 are two."""
 
     def f(x):
         n = x.shape[0]
-        return (x[: torch.sym_int(n * 0.7)] * 2, x[: torch.sym_int(torch.sym_sqrt(n))] + 1, torch.arange(n, -n, -1), torch.arange(0, n, 0.5),
-                x[: torch.sym_min(torch.sym_int(n / 3), 4)] - 1, x * (n / 7))
+        return (x[: torch.sym_int(n * 0.7)] * 2, x[: torch.sym_int(torch.sym_sqrt(n))] + 1, torch.arange(n, -n, -2),
+                x[: n - 2], torch.arange(0, n, 0.5), x[: torch.sym_min(torch.sym_int(n / 3), 4)] - 1, x * (n / 7))
 
     compare_sizes(folder, f, lambda n: (torch.randn(n, 3),), ({0: Dim.DYNAMIC},), [(12,), (6,), (9,), (65,)])
 

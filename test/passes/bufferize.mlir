@@ -296,3 +296,27 @@ module {
     return %r, %w : tensor<4xf32>, tensor<i64>
   }
 }
+
+// -----
+
+// Tests that a size which a cast makes constant is constant in the memory that a kernel is given.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[KNOWN:.*]] = memref.reinterpret_cast %{{.*}} to offset: [0], sizes: [2, 3]
+// CHECK: tenon.launch @kernel_neg ins(%[[KNOWN]] : memref<2x3xf32{{.*}}>)
+#id = affine_map<(d0, d1) -> (d0, d1)>
+module {
+  func.func private @kernel_neg(%a: tensor<2x3xf32>, %o: tensor<2x3xf32>) -> tensor<2x3xf32> attributes {tenon.kernel} {
+    %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<2x3xf32>) outs(%o : tensor<2x3xf32>) {
+    ^bb0(%x: f32, %z: f32):
+      %s = arith.negf %x : f32
+      linalg.yield %s : f32
+    } -> tensor<2x3xf32>
+    return %0 : tensor<2x3xf32>
+  }
+  func.func @main(%x: tensor<?x3xf32> {tenon.name = "x"}) -> (tensor<2x3xf32> {tenon.name = "y"}) {
+    %known = tensor.cast %x : tensor<?x3xf32> to tensor<2x3xf32>
+    %e = tensor.empty() : tensor<2x3xf32>
+    %r = tenon.launch @kernel_neg ins(%known : tensor<2x3xf32>) outs(%e : tensor<2x3xf32>) -> tensor<2x3xf32>
+    return %r : tensor<2x3xf32>
+  }
+}

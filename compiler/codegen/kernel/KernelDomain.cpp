@@ -90,6 +90,7 @@ private:
   LogicalResult readGeneric(linalg::GenericOp op);
   LogicalResult connectProducers();
   LogicalResult connect(Operation *consumer, Value tensor, AffineMap map);
+  void connectSharedFills();
   void connectSharedInputs();
   void connectEqualSizes();
   void canonicalizeEntries();
@@ -264,6 +265,30 @@ LogicalResult DomainBuilder::connectProducers() {
       if (failed(connect(op, operand.get(), op.getMatchingIndexingMap(&operand))))
         return failure();
   return success();
+}
+
+// Whatever reads or stores one filled tensor walks the same dimensions: no producer's loops say so.
+void DomainBuilder::connectSharedFills() {
+  DenseMap<std::pair<Value, unsigned>, unsigned> seen; // (tensor, dimension) -> a loop that walks it
+  auto visit = [&](Operation *op, Value tensor, AffineMap map) {
+    if (!tensor.getDefiningOp<linalg::FillOp>())
+      return;
+    for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+      auto loop = dyn_cast<AffineDimExpr>(expr);
+      if (!loop || cast<ShapedType>(tensor.getType()).getDimSize(dim) == 1)
+        continue;
+      unsigned here = find(element(op, loop.getPosition()));
+      auto [found, inserted] = seen.try_emplace({tensor, static_cast<unsigned>(dim)}, here);
+      unsigned there = find(found->second);
+      if (!inserted && here != there && mayUnite(here, there))
+        unite(here, there);
+    }
+  };
+  for (KernelOutput &output : domain.outputs)
+    visit(output.op, output.tensor, identityMap(cast<MemRefType>(output.op.getDest().getType()).getRank()));
+  for (linalg::GenericOp op : domain.generics)
+    for (OpOperand *operand : op.getDpsInputOperands())
+      visit(op, operand->get(), op.getMatchingIndexingMap(operand));
 }
 
 template <typename Callback> void DomainBuilder::forEachMemoryOperand(Callback callback) {
@@ -548,6 +573,7 @@ LogicalResult DomainBuilder::checkReductions() {
 FailureOr<KernelDomain> DomainBuilder::build() {
   if (failed(collectBuffers()) || failed(collectNodes()) || failed(connectProducers()))
     return failure();
+  connectSharedFills();
   canonicalizeEntries();
   connectSharedInputs();
   connectEqualSizes();

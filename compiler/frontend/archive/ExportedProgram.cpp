@@ -88,6 +88,13 @@ unsigned precedenceOf(const SymExpr &expr) {
 
 void print(llvm::raw_ostream &os, const SymExpr &expr, unsigned minPrecedence);
 
+// As Python writes it, so that no real number reads as an integer.
+void printReal(llvm::raw_ostream &os, double value) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.17g", value);
+  os << text << (text.find_first_not_of("-0123456789") == std::string::npos ? ".0" : "");
+}
+
 void printCall(llvm::raw_ostream &os, const SymExpr &expr) {
   if (const InfixOperator *op = findInfix(expr)) {
     const char *separator = "";
@@ -116,7 +123,7 @@ void print(llvm::raw_ostream &os, const SymExpr &expr, unsigned minPrecedence) {
     os << expr.integer << '/' << expr.denominator;
     break;
   case SymExpr::Kind::Float:
-    os << llvm::format("%.17g", expr.real);
+    printReal(os, expr.real);
     break;
   case SymExpr::Kind::Boolean:
     os << (expr.integer ? "true" : "false");
