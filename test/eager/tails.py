@@ -105,6 +105,16 @@ def epilogues(x):
     return tuple(f(F.conv2d(x, weight)) for f in activations) + (F.gelu(F.conv2d(x, weight) + x) * x,)
 
 
+@family(lambda n: torch.cat([torch.full((1, n), float("nan")), torch.randn(19, n)]), NON_EMPTY)
+def nans(x):
+    """Where they meet a minimum or maximum of oneDNN's."""
+    n = x.shape[1]
+    weight = torch.cos(torch.arange(n * n, dtype=torch.float32)).reshape(n, n)
+    images = x.reshape(20, n, 1, 1)
+    return tuple(y.isnan() for y in (F.linear(x, weight).relu(), F.relu6(F.linear(x, weight)),
+                                     F.conv2d(images, weight.reshape(n, n, 1, 1)).relu()))
+
+
 @family(rows)
 def matmuls(x):
     return x @ x.t(), x.t() @ x, F.linear(x, x + 1)

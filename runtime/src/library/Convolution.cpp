@@ -300,6 +300,6 @@ void tenon::conv(Run &run, int32_t site, const ConvSpec &spec, const TensorView 
     return;
   if (!plan->fusesEpilogue || !plan->primitive)
     return runPlan(state, call, *plan);
-  state.nans.run(context, spec.epilogue, [&] { runPlan(state, call, *plan); },
-                 [&] { runPlan(state, call, *planFor(key.withoutPostOps())); });
+  state.nans.run(context, spec.epilogue, {&input, spec.weightIsConstant ? nullptr : &weight}, extras,
+                 [&] { runPlan(state, call, *plan); }, [&] { runPlan(state, call, *planFor(key.withoutPostOps())); });
 }

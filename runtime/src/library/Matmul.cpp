@@ -405,5 +405,6 @@ void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorV
   };
   if (!plan->fusesEpilogue || plan->route != MatmulPlan::Route::OneDnn)
     return runSlices(*plan);
-  state.nans.run(context, spec.epilogue, [&] { runSlices(*plan); }, [&] { runSlices(*planFor(key.withoutPostOps())); });
+  state.nans.run(context, spec.epilogue, {&lhs, spec.rhsIsConstant ? nullptr : &rhs}, extras, [&] { runSlices(*plan); },
+                 [&] { runSlices(*planFor(key.withoutPostOps())); });
 }

@@ -7,6 +7,8 @@
 // oneDNN computes ReLU and clips with MAXPS and MINPS, which return the other operand for a NaN: relu(NaN) would be 0, and a
 // model that diverged would look healthy. The same instructions set the sticky "invalid operation" flag of MXCSR for any NaN
 // operand, so a look at the flag after the primitive tells for some nanoseconds whether it has to be done again without them.
+// On arm64 it is FMAXNM, which leaves no trace of a NaN: there FPSR tells of NaNs that the primitive made (infinity less
+// infinity), and operands that are no constants are looked through for those it reads.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -14,8 +16,10 @@
 #define TENON_RUNTIME_LIBRARY_NANWATCH_H
 
 #include "../RunContext.h"
+#include "Elements.h"
 
 #include <atomic>
+#include <initializer_list>
 
 namespace tenon::library {
 
@@ -23,17 +27,26 @@ namespace tenon::library {
 bool canSwallowNan(const Epilogue &epilogue);
 
 /// True where an operation on any thread of the team was invalid since the last call (NaN compared, inf - inf, …); forgets it.
-/// Never true on CPUs whose minimum leaves no trace.
 bool takeInvalidFlag(RunContext &context);
+
+/// True where the memory of `view`, F32, F16 or BF16, has infinities or NaN, between its elements included.
+bool hasSpecials(RunContext &context, const TensorView &view);
+
+/// True where a NaN that an operand (null: none) has would leave no trace in takeInvalidFlag.
+bool mayReadNan(RunContext &context, std::initializer_list<const TensorView *> operands, TensorViews extras);
 
 /// What a call site knows of the flag.
 class NanWatch {
 public:
-  /// Calls `fused()`, which applies `epilogue` by oneDNN; where a NaN may have been lost, calls `exact()` instead of it.
+  /// Calls `fused()`, which reads `operands` (null: none) and `extras` and applies `epilogue` by oneDNN; where a NaN may have been
+  /// lost, calls `exact()` instead of it.
   template <typename Fused, typename Exact>
-  void run(RunContext &context, const Epilogue &epilogue, const Fused &fused, const Exact &exact) {
+  void run(RunContext &context, const Epilogue &epilogue, std::initializer_list<const TensorView *> operands, TensorViews extras,
+           const Fused &fused, const Exact &exact) {
     if (!canSwallowNan(epilogue))
       return fused();
+    if (mayReadNan(context, operands, extras))
+      return exact();
     if (isSetBefore.load(std::memory_order_relaxed))
       takeInvalidFlag(context);
     fused();

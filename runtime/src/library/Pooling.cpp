@@ -10,11 +10,11 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
+#include "NanWatch.h"
 #include "loops/RowLoops.h"
 #include "onednn/Primitive.h"
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 
 using namespace tenon;
@@ -202,20 +202,7 @@ static void poolSideBySide(RunContext &context, const PoolSpec &spec, const Tens
 static bool needsLoops(RunContext &context, const PoolSpec &spec, const TensorView &input) {
   if (spec.kind != PoolKind::Max || !isFloat(input.dtype) || input.dtype == DType::F64)
     return false;
-  constexpr int64_t chunk = 1 << 16;
-  const RowLoops &loops = rowLoops();
-  int64_t span = spanInElements(input);
-  std::atomic<bool> found = false;
-  context.parallelFor((span + chunk - 1) / chunk, [&](int64_t task) {
-    int64_t begin = task * chunk, count = std::min(chunk, span - begin);
-    bool here = input.dtype == DType::F32
-                    ? loops.hasSpecial32(static_cast<const uint32_t *>(input.data) + begin, count)
-                    : loops.hasSpecial16(static_cast<const uint16_t *>(input.data) + begin, count,
-                                         static_cast<uint16_t>(input.dtype == DType::BF16 ? 0x7f80 : 0x7c00));
-    if (here)
-      found = true;
-  });
-  return found;
+  return hasSpecials(context, input);
 }
 
 void tenon::pool(Run &run, int32_t site, const PoolSpec &spec, const TensorView &input, const TensorView &output) {
