@@ -138,20 +138,19 @@ LogicalResult Importer::createMain() {
       auto meta = graph.tensorValues.find(ref->name);
       if (meta == graph.tensorValues.end())
         return emitError(module->getLoc()) << "input '" << ref->name << "' has no metadata";
-      Type element = elementType(&context, meta->second.dtype);
-      if (!element || isFloat8(meta->second.dtype)) {
-        reportUnsupported("input '" + ref->name + "'", std::string("dtype ") + scalarTypeName(meta->second.dtype),
-                          nullptr);
-        element = builder.getF32Type();
+      ScalarType dtype = meta->second.dtype;
+      if (!elementType(&context, dtype) || isFloat8(dtype)) {
+        reportUnsupported("input '" + ref->name + "'", std::string("dtype ") + scalarTypeName(dtype), nullptr);
+        dtype = ScalarType::Float32; // stands in, so that the nodes that read it are looked at as well
       }
       SmallVector<int64_t> shape;
       for (const SymInt &size : meta->second.sizes)
         shape.push_back(size.isStatic() ? size.staticValue() : ShapedType::kDynamic);
-      if (isComplex(meta->second.dtype))
+      if (isComplex(dtype))
         shape.push_back(2);
       inputNames.push_back(ref->name);
-      dtypes.push_back(meta->second.dtype);
-      types.push_back(RankedTensorType::get(shape, element));
+      dtypes.push_back(dtype);
+      types.push_back(RankedTensorType::get(shape, elementType(&context, dtype)));
     } else {
       continue;
     }

@@ -68,7 +68,7 @@ struct RaisedArgument {
 };
 } // namespace
 
-// 5.11.1, and 5.5.3 for the reflection.
+// 5.11.1, and 5.5.3 for the reflection. At its two roots exactly zero: what the series leaves there has no relative accuracy.
 Value special::logGamma(Math &m, Value x) {
   Value product = m.constant(1);
   RaisedArgument raised(
@@ -84,6 +84,8 @@ Value special::logGamma(Math &m, Value x) {
   Value sine = magnitude(m, apply<math::SinOp>(m, reducedAngle(m, x)));
   Value reflected = m.sub(apply<math::LogOp>(m, m.div(m.constant(std::numbers::pi), sine)), value);
   Value result = m.select(raised.isReflected, reflected, value);
+  Value fromRoots = m.mul(m.sub(x, m.constant(1)), m.sub(x, m.constant(2)));
+  result = m.select(m.compare(O::Eq, fromRoots, m.constant(0)), m.constant(0), result);
   return m.select(m.compare(O::Eq, magnitude(m, x), infinity(m)), infinity(m), result);
 }
 
@@ -106,7 +108,8 @@ Value special::digamma(Math &m, Value x) {
   return m.select(m.compare(O::Eq, x, m.constant(0)), atZero, result);
 }
 
-// 5.15.8, and 5.15.6 for the reflection.
+// 5.15.8, and 5.15.6 for the reflection. The sine is of the rounded product, as ATen's: at negative whole numbers, where the
+// function is infinite, both give the same large numbers.
 Value special::trigamma(Math &m, Value x) {
   Value sum = m.constant(0);
   RaisedArgument raised(m, x, [&](Value argument, Value isTaken) {
@@ -116,7 +119,7 @@ Value special::trigamma(Math &m, Value x) {
   Value series = polynomial(m, square, {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6});
   Value tail = m.add(m.constant(1), m.add(m.mul(m.constant(0.5), inverse), m.mul(square, series)));
   Value value = m.add(sum, m.mul(inverse, tail));
-  Value sine = apply<math::SinOp>(m, reducedAngle(m, x));
+  Value sine = apply<math::SinOp>(m, m.mul(x, m.constant(std::numbers::pi)));
   Value reflected = m.sub(m.div(m.constant(std::numbers::pi * std::numbers::pi), m.mul(sine, sine)), value);
   return m.select(raised.isReflected, reflected, value);
 }
