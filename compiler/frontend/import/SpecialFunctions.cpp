@@ -163,8 +163,10 @@ static Value erfInverse(Math &m, Value x) {
   return math::CopySignOp::create(m.b, m.loc, special::inverseErf(m, y, m.sub(m.constant(1), y)), x);
 }
 
+// As ATen has it: zero where erf has come to -1, although erfc knows more digits of that tail.
 static Value normalDistribution(Math &m, Value x) {
-  return m.mul(m.constant(0.5), apply<math::ErfcOp>(m, m.mul(x, m.constant(-std::numbers::sqrt2 / 2))));
+  Value erf = apply<math::ErfOp>(m, m.mul(x, m.constant(std::numbers::sqrt2 / 2)));
+  return m.mul(m.constant(0.5), m.add(m.constant(1), erf));
 }
 
 static Value logNormalDistribution(Math &m, Value x) {
