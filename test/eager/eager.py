@@ -99,11 +99,13 @@ def exact_outputs(module, args, kwargs):
         torch.set_default_dtype(before)
 
 
-def compare(module, args, kwargs, folder, other_inputs=(), dynamic_shapes=None, flags=()):
+def compare(module, args, kwargs, folder, other_inputs=(), dynamic_shapes=None, flags=(), transform=None):
     """Compiles `module` in `folder` with `flags` and compares it with eager on its example inputs and on `other_inputs`, a list of
-    (args, kwargs). Returns the largest scaled error."""
+    (args, kwargs). `transform` makes the program to compile of the exported one. Returns the largest scaled error."""
     path = os.path.join(folder, "model.pt2")
-    export(module, args, kwargs, dynamic_shapes=dynamic_shapes, path=path)
+    program = export(module, args, kwargs, dynamic_shapes=dynamic_shapes, path=path)
+    if transform:
+        torch.export.save(transform(program), path)
     model = tenon.load(compile_program(path, *flags))
     double = to_double_module(module)
     worst = 0.0

@@ -297,8 +297,7 @@ AliasRef Importer::aliasOf(Call &call, size_t result, const Result &value) {
 
 void Importer::bindResults(Call &call, Results results) {
   SmallVector<std::string> names = resultNames(call.node);
-  if (results.size() < names.size())
-    call.unsupported("a result that only training uses");
+  results.resize(std::max(results.size(), names.size()), Tensor()); // what only training uses comes last
   for (size_t i = 0; i < names.size() && call.problem().empty(); ++i) {
     if (!results[i].view && !results[i].tensor) {
       if (usedNames.count(names[i]))
