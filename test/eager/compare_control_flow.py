@@ -1,4 +1,4 @@
-"""Loops and regions of torch's higher-order ops, against eager; arguments as in cases.py."""
+"""Branches, loops and regions of torch's higher-order ops, against eager; arguments as in cases.py."""
 import os
 
 import eager  # first: skips where PyTorch is absent
@@ -26,6 +26,61 @@ def compare(folder, f, *calls, dynamic_shapes=None):
         f, dynamic_shapes = module_of(f), dynamic_shapes and (dynamic_shapes,)
     first, *others = calls
     eager.compare(f, first, {}, folder, [(inputs, {}) for inputs in others], dynamic_shapes)
+
+
+#===--- cond ---===
+
+
+@case
+def cond_on_a_tensor(folder):
+    def f(x, y):
+        return torch.cond(x.sum() > 0, lambda x, y: (x + y, x * 2), lambda x, y: (x - y, y.exp()), (x, y))
+
+    x, y = torch.randn(4, 5), torch.randn(4, 5)
+    compare(folder, f, (x.abs(), y), (-x.abs(), y))
+
+
+@case
+def cond_with_layers(folder):
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.small, self.large = nn.Linear(8, 4), nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 4))
+
+        def forward(self, x, use_large):
+            return torch.cond(use_large, self.large, self.small, (x,)).softmax(-1)
+
+    x = torch.randn(3, 8)
+    compare(folder, Gated().eval(), (x, torch.tensor(True)), (x, torch.tensor(False)))
+
+
+@case
+def cond_within_cond(folder):
+    def inner(x):
+        return torch.cond(x.max() > 1, lambda x: x - 1, lambda x: x + 1, (x,))
+
+    def f(x):
+        return torch.cond(x.sum() > 0, inner, lambda x: x * 3, (x,))
+
+    compare(folder, f, (torch.full((3,), 2.0),), (torch.full((3,), 0.5),), (torch.full((3,), -1.0),))
+
+
+@case
+def cond_on_a_size(folder):
+    def f(x):
+        return torch.cond(x.shape[0] > 4, lambda x: x.cos() + x.shape[0], lambda x: x.sin(), (x,))
+
+    compare(folder, f, (torch.randn(6, 3),), (torch.randn(3, 3),), (torch.randn(9, 3),),
+            dynamic_shapes=({0: Dim("rows", min=2, max=16)},))
+
+
+@case
+def cond_returns_operands(folder):
+    def f(x, y):
+        return torch.cond(x.sum() > y.sum(), lambda x, y: x.clone(), lambda x, y: y.clone(), (x, y))
+
+    a, b = torch.ones(3), torch.zeros(3)
+    compare(folder, f, (a, b), (b, a))
 
 
 #===--- while_loop ---===
@@ -151,6 +206,27 @@ def no_grad_region(folder):
         return y * x
 
     compare(folder, f, (torch.randn(4, 3),))
+
+
+#===--- what is refused ---===
+
+
+@case
+def branches_of_different_sizes(folder):
+    def f(x):
+        return torch.cond(x.sum() > 0, lambda x: x[:2].clone(), lambda x: x[:3].clone(), (x,))
+
+    path = os.path.join(folder, "model.pt2")
+    try:
+        export(module_of(f), (torch.randn(5),), path=path)
+    except Exception:  # PyTorch refuses it first in some versions
+        return
+    try:
+        eager.compile_program(path)
+    except eager.Unsupported as error:
+        assert "branches whose results have different sizes" in str(error), error
+        return
+    raise AssertionError("it was compiled")
 
 
 if __name__ == "__main__":

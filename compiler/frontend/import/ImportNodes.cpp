@@ -222,12 +222,12 @@ static bool hasPowerOfDouble(Block &block, Operation *before) {
     bool isConstant = matchPattern(op.getRhs(), m_ConstantFloat(&exponent));
     return op.getType().isF64() && !(isConstant && llvm::is_contained(expanded, exponent.convertToDouble()));
   };
-  for (Operation *op = before ? before->getNextNode() : &block.front(); op; op = op->getNextNode())
-    if (op->getNumRegions() > 0 &&
-        op->walk([&](math::PowFOp pow) { return needsPow(pow) ? WalkResult::interrupt() : WalkResult::advance(); })
-            .wasInterrupted())
-      return true;
-  return false;
+  auto added = llvm::make_range(before ? std::next(before->getIterator()) : block.begin(), block.end());
+  return llvm::any_of(added, [&](Operation &op) {
+    return op.getNumRegions() > 0 &&
+           op.walk([&](math::PowFOp pow) { return needsPow(pow) ? WalkResult::interrupt() : WalkResult::advance(); })
+               .wasInterrupted();
+  });
 }
 
 void Importer::importAten(const Node &node, Scope &scope) {

@@ -89,12 +89,14 @@ private:
   void bindStandIns(const frontend::Node &node, Scope &scope, Emitter &e);
   Tensor conform(Call &call, size_t result, Tensor tensor);
 
-  // Higher-order ops (ControlFlow.cpp). An import function returns why it cannot, or nothing.
+  // Higher-order ops (ControlFlow.cpp, Branches.cpp, Regions.cpp). An import function returns why it cannot, or nothing.
   using RowBody = llvm::function_ref<mlir::FailureOr<llvm::SmallVector<RegionValue>>(llvm::ArrayRef<Tensor> carried,
                                                                                      llvm::ArrayRef<Tensor> row)>;
   bool importHigherOrder(const frontend::Node &node, Scope &scope);
   std::string importNoGrad(const frontend::Node &node, Scope &scope, Emitter &e);
   std::string importAutocast(const frontend::Node &node, Scope &scope, Emitter &e);
+  std::string importCond(const frontend::Node &node, Scope &scope, Emitter &e);
+  mlir::Value conditionValue(const frontend::Argument &arg, Scope &scope, Emitter &e);
   std::string importWhileLoop(const frontend::Node &node, Scope &scope, Emitter &e);
   std::string importScan(const frontend::Node &node, Scope &scope, Emitter &e);
   std::string importMap(const frontend::Node &node, Scope &scope, Emitter &e);
