@@ -52,6 +52,10 @@ def RecognizeActivations : Tenon_Pass<"recognize-activations", "::mlir::func::Fu
   ];
 }
 
+def GroupAttentionHeads : Tenon_Pass<"group-attention-heads", "::mlir::func::FuncOp"> {
+  let summary = "reads heads of keys and values that queries share, instead of repeating them";
+}
+
 //===--- fuse --------------------------------------------------------------------------------------------------------===//
 
 def FuseEpilogues : Tenon_Pass<"fuse-epilogues", "::mlir::func::FuncOp"> {

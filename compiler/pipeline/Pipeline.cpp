@@ -34,6 +34,7 @@ static void addNormalizePasses(OpPassManager &passes, bool keepRounding) {
   // Formulas are whole only before anything is fused.
   passes.addNestedPass<func::FuncOp>(createRecognizeActivations({keepRounding}));
   passes.addNestedPass<func::FuncOp>(createRecognizeAttention()); // before its scale and masks become epilogues
+  passes.addNestedPass<func::FuncOp>(createGroupAttentionHeads()); // decoding copies the cache in every step otherwise
   // Before hoisting: what it makes depends on constants only.
   passes.addNestedPass<func::FuncOp>(createFoldBatchNorm({keepRounding}));
   passes.addNestedPass<func::FuncOp>(createFoldViewsIntoGenerics()); // views inside pointwise work are index maps
