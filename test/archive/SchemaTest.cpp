@@ -168,6 +168,27 @@ TEST_CASE("fields without default are required, others are not") {
     CHECK(without(place) == "");
 }
 
+TEST_CASE("archives of torch 2.9 to 2.14 are read, with the fields that each writes") {
+  struct Version {
+    const char *torch;
+    int minor;
+    bool namesNodes;
+  };
+  for (auto [torch, minor, namesNodes] : {Version{"2.9.0", 14, false}, {"2.9.1", 14, false}, {"2.10.0", 15, false},
+                                          {"2.11.0", 17, true}, {"2.12.0", 20, true}, {"2.13.0", 20, true}, {"2.14.1", 20, true}}) {
+    SmallArchive archive;
+    archive.program["schema_version"]["minor"] = minor;
+    archive.program["torch_version"] = torch;
+    if (!namesNodes)
+      archive.program[json::json_pointer(GRAPH "/nodes/0")].erase("name");
+    auto opened = open(archive);
+    REQUIRE(opened.archive);
+    CHECK(opened.archive->program().schemaMinor == minor);
+    CHECK(opened.archive->program().torchVersion == torch);
+    CHECK(opened.archive->program().graph.nodes[0].name == "add");
+  }
+}
+
 TEST_CASE("a node without name is named after its first result") {
   SmallArchive archive;
   archive.program[json::json_pointer(GRAPH "/nodes/0")].erase("name");
