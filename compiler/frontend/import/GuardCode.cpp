@@ -9,8 +9,10 @@
 //
 //   or := and {'or' and}   and := not {'and' not}   not := 'not' not | sum [('=='|'!='|'<'|'<='|'>'|'>=') sum]
 //   sum := product {('+'|'-') product}   product := unary {('*'|'//'|'/'|'%') unary}   unary := '-' unary | power
-//   power := atom ['**' unary]   atom := INT | FLOAT | '(' or ')' | function '(' or {',' or} ')' |
-//   L['name'] path '.size()[' INT ']'
+//   power := atom ['**' unary]   atom := NUMBER | '(' or ')' | function '(' or {',' or} ')' | input
+//   input := L['name'] path ['.size()[' INT ']']   path := {'[' INT ']' | "['" KEY "']"}
+//
+// Elements of *args and **kwargs stand as L['args'][0] and L['kwargs']['key']; they are named args_0 and key.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -56,6 +58,15 @@ public:
     SymExpr expr = parseOr();
     return failed || !rest.trim().empty() ? std::nullopt : std::optional(std::move(expr));
   }
+
+  /// A dimension, or a number, of an input.
+  struct Mention {
+    std::string input;
+    std::optional<size_t> dim;
+    SymExpr value;
+  };
+  /// Those in the expression, each once.
+  ArrayRef<Mention> mentions() const { return mentioned; }
 
 private:
   bool accept(StringRef token) {
@@ -137,9 +148,11 @@ private:
   }
   SymExpr parseAtom() {
     static const std::pair<StringRef, const char *> functions[] = {
-        {"torch.sym_max(", "Max"},      {"torch.sym_min(", "Min"},     {"torch.sym_float(", "ToFloat"},
-        {"math.ceil(", "CeilToInt"},    {"math.floor(", "FloorToInt"}, {"math.trunc(", "TruncToInt"},
-        {"torch.sym_sqrt(", "OpaqueUnaryFn_sqrt"}};
+        {"torch.sym_max(", "Max"},      {"torch.sym_min(", "Min"},     {"max(", "Max"},
+        {"min(", "Min"},                {"abs(", "Abs"},               {"torch.sym_float(", "ToFloat"},
+        {"float(", "ToFloat"},          {"math.trunc(", "TruncToInt"}, {"torch.sym_int(", "TruncToInt"},
+        {"int(", "TruncToInt"},         {"math.floor(", "FloorToInt"}, {"math.ceil(", "CeilToInt"},
+        {"round(", "RoundToInt"},       {"torch.sym_not(", "Not"},      {"torch.sym_sqrt(", "OpaqueUnaryFn_sqrt"}};
     rest = rest.ltrim();
     if (!rest.empty() && llvm::isDigit(rest.front()))
       return parseNumber();
@@ -155,20 +168,23 @@ private:
     return accept("L['") ? parseInput() : fail();
   }
   SymExpr parseNumber() {
-    StringRef text = rest.take_while([](char c) { return llvm::isDigit(c) || c == '.'; });
-    int64_t number = 0;
-    double value = 0;
+    StringRef text = rest.take_while([](char c) { return llvm::isAlnum(c) || c == '.'; });
     rest = rest.drop_front(text.size());
-    if (!text.contains('.'))
-      return text.getAsInteger(10, number) ? fail() : integer(number);
+    if (int64_t number = 0; !text.getAsInteger(10, number))
+      return integer(number);
+    double value = 0;
     return text.getAsDouble(value) ? fail() : real(value);
   }
   SymExpr closed(SymExpr expr) { return failed || accept(")") ? expr : fail(); }
 
   // What follows L[': the name of an argument, a path into its nesting, and a dimension.
   SymExpr parseInput() {
-    auto [name, after] = rest.split("']");
-    rest = after;
+    std::string name = takeKey();
+    auto isArgument = [&] { return llvm::is_contained(program.forwardArgNames, name); };
+    if (size_t position = 0; !isArgument() && rest.consume_front("["))
+      name = rest.consume_front("'")                                                     ? takeKey()
+             : !rest.consumeInteger(10, position) && rest.consume_front("]") ? name + "_" + std::to_string(position)
+                                                                             : "";
     auto found = llvm::find(program.forwardArgNames, name);
     if (found == program.forwardArgNames.end() || !program.inSpec || program.inSpec->children.size() != 2)
       return fail();
@@ -186,12 +202,18 @@ private:
     return tree && tree->isLeaf() ? parseSize(leaf) : fail();
   }
 
+  // What stands before the next quote and bracket.
+  std::string takeKey() {
+    auto [key, after] = rest.split("']");
+    rest = after;
+    return key.str();
+  }
+
   // Child of `tree` that an index or a quoted key names; adds the leaves before it to `leaf`.
   const TreeSpec *descend(const TreeSpec &tree, size_t &leaf) {
     size_t child = 0;
     if (rest.consume_front("'")) {
-      auto [key, after] = rest.split("']");
-      rest = after;
+      std::string key = takeKey();
       auto context = llvm::json::parse(tree.context);
       if (!context) {
         llvm::consumeError(context.takeError());
@@ -227,7 +249,7 @@ private:
       return fail();
     if (auto *number = input->getIf<SymIntArg>(); number && number->isName()) {
       auto entry = program.graph.symIntValues.find(number->name());
-      return entry == program.graph.symIntValues.end() ? fail() : expressionOf(entry->second);
+      return entry == program.graph.symIntValues.end() ? fail() : mention(number->name(), std::nullopt, entry->second);
     }
     auto *ref = input->getIf<TensorRef>();
     size_t dim = 0;
@@ -236,31 +258,52 @@ private:
     auto meta = program.graph.tensorValues.find(ref->name);
     if (meta == program.graph.tensorValues.end() || dim >= meta->second.sizes.size())
       return fail();
-    return expressionOf(meta->second.sizes[dim]);
+    return mention(ref->name, dim, meta->second.sizes[dim]);
   }
 
-  static SymExpr expressionOf(const SymInt &size) {
-    return size.isStatic() ? integer(size.staticValue()) : size.expr();
+  SymExpr mention(const std::string &input, std::optional<size_t> dim, const SymInt &size) {
+    if (size.isStatic())
+      return integer(size.staticValue());
+    if (llvm::none_of(mentioned, [&](const Mention &known) { return known.input == input && known.dim == dim; }))
+      mentioned.push_back({input, dim, size.expr()});
+    return size.expr();
   }
 
   static constexpr int maxDepth = 200;
   const ExportedProgram &program;
   StringRef rest;
+  SmallVector<Mention> mentioned;
   bool failed = false;
   int depth = 0;
 };
 
 } // namespace
 
+// "input 'x' has size {0} in dimension 1, input 'k' is {1}"; the values are appended to `values`.
+static std::string describe(Emitter &e, Symbols &symbols, ArrayRef<GuardParser::Mention> mentions, SmallVectorImpl<Value> &values) {
+  constexpr size_t maxValues = 10; // places of a guard's message have one digit
+  std::string text;
+  for (const auto &mention : mentions.take_front(maxValues)) {
+    std::string place = "{" + std::to_string(values.size()) + "}";
+    text += (text.empty() ? "" : ", ") + ("input '" + mention.input + "' ") +
+            (mention.dim ? "has size " + place + " in dimension " + std::to_string(*mention.dim) : "is " + place);
+    values.push_back(e.index(symbols.size(e, SymInt{mention.value, std::nullopt})));
+  }
+  return text;
+}
+
 void Importer::guardCode() {
   for (const std::string &text : program.guardsCode) {
-    std::optional<SymExpr> expr = GuardParser(program, text).parse();
+    GuardParser parser(program, text);
+    std::optional<SymExpr> expr = parser.parse();
     if (!expr || !symbols.allDefined(*expr)) {
       emitWarning(main.getLoc()) << "guard '" << text << "' of the export is outside what can be checked; it is not";
       continue;
     }
     Emitter e(symbols.entry(), main.getLoc());
     Value holds = symbols.scalar(e, *expr).materialize(e.b, e.loc, ScalarType::Bool);
-    guard(e, holds, "sizes of the inputs break '" + text + "', which the exported program relies on", {});
+    SmallVector<Value> values;
+    std::string sizes = describe(e, symbols, parser.mentions(), values);
+    guard(e, holds, (sizes.empty() ? "sizes that do not fit" : sizes) + "; the exported program takes sizes for which " + text, values);
   }
 }
