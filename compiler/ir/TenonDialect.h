@@ -38,10 +38,15 @@ inline constexpr llvm::StringLiteral kernelAttrName = "tenon.kernel";
 inline constexpr llvm::StringLiteral nameAttrName = "tenon.name";
 /// Attribute of a producer on tensors: per result the dimensions from outermost to innermost in memory, an empty list for
 /// row-major (array of DenseI64ArrayAttr).
+/// On a tenon.buffer whose size only the run knows: its number among those. It is no part of the arena.
+inline constexpr llvm::StringLiteral lateBufferAttrName = "tenon.late_buffer";
 inline constexpr llvm::StringLiteral layoutAttrName = "tenon.layout";
 /// The function a run executes, and the one that computes hoisted globals at load.
 inline constexpr llvm::StringLiteral mainFunctionName = "main";
 inline constexpr llvm::StringLiteral initFunctionName = "init";
+
+/// True where `value` is computed, by arith ops, from a size that only the run knows (tenon.late_size).
+bool isLateSize(mlir::Value value);
 
 } // namespace tenon
 

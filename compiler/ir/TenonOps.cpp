@@ -59,7 +59,18 @@ void LoadGlobalOp::getEffects(Effects &effects) {
 }
 
 // A check stops the run: it must stay where it is, like a write nobody reads.
+void CheckDivisorOp::getEffects(Effects &effects) { effects.emplace_back(MemoryEffects::Write::get()); }
 void CheckIndexOp::getEffects(Effects &effects) { effects.emplace_back(MemoryEffects::Write::get()); }
+
+//===--- sizes that a run computes ------------------------------------------------------------------------------------===//
+
+bool tenon::isLateSize(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isa<LateSizeOp>(op))
+    return op != nullptr;
+  StringRef dialect = op->getName().getDialectNamespace();
+  return (dialect == "arith" || dialect == "math") && llvm::any_of(op->getOperands(), isLateSize);
+}
 
 //===--- views -------------------------------------------------------------------------------------------------------===//
 

@@ -83,10 +83,36 @@ def Tenon_GuardOp : Tenon_Op<"guard"> {
 }
 
 def Tenon_CheckIndexOp : Tenon_Op<"check_index", [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
-  let summary = "stops the run where an element of an index tensor lies outside [-size, size)";
+  let summary = "stops the run where an element of an index tensor lies outside [0, size), or [-size, size) if it `wraps`";
   let description = [{The message names the first bad index, `size`, and `what` (the ATen op).}];
-  let arguments = (ins Tenon_Shaped:$indices, Index:$size, StrAttr:$what);
+  let arguments = (ins Tenon_Shaped:$indices, Index:$size, StrAttr:$what, UnitAttr:$wraps);
   let assemblyFormat = "$indices `,` $size `,` $what attr-dict `:` type($indices)";
+}
+
+def Tenon_CheckDivisorOp : Tenon_Op<"check_divisor", [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "stops the run where an element of an integer tensor is zero";
+  let description = [{Stands before integer division; `what` is the ATen op.}];
+  let arguments = (ins Tenon_Shaped:$divisors, StrAttr:$what);
+  let assemblyFormat = "$divisors `,` $what attr-dict `:` type($divisors)";
+}
+
+//===--- sizes that a run computes ------------------------------------------------------------------------------------===//
+
+def Tenon_LateSizeOp : Tenon_Op<"late_size", [Pure]> {
+  let summary = "a size that depends on values, not on sizes, of the inputs";
+  let description = [{
+    The result is `size`. Memory of such a size has no place in the arena. `bound`, where there is one, depends on the inputs'
+    sizes only, and `size` never exceeds it: callers give outputs that much memory.
+  }];
+  let arguments = (ins Index:$size, Optional<Index>:$bound);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$size (`at_most` $bound^)? attr-dict";
+}
+
+def Tenon_OutputSizeOp : Tenon_Op<"output_size"> {
+  let summary = "tells the caller the size of dimension `dim` of output `output`, which has memory for more";
+  let arguments = (ins Index:$size, I64Attr:$output, I64Attr:$dim);
+  let assemblyFormat = "$size `,` $output `,` $dim attr-dict";
 }
 
 //===--- views -------------------------------------------------------------------------------------------------------===//

@@ -349,7 +349,10 @@ void FunctionBufferizer::convertStore(Operation *op, Value stored, function_ref<
 }
 
 void FunctionBufferizer::convertReturn(func::ReturnOp op) {
-  for (auto [value, output] : llvm::zip(op.getOperands(), outputs)) {
+  for (auto [index, value, output] : llvm::enumerate(op.getOperands(), outputs)) {
+    for (auto [dim, size] : llvm::enumerate(viewOf(value).sizes))
+      if (auto computed = dyn_cast<Value>(size); computed && isLateSize(computed))
+        OutputSizeOp::create(builder, op.getLoc(), computed, index, dim);
     StridedView destination = rowMajorView(output, viewOf(value).sizes);
     auto known = destinations.find(skipReshapes(value));
     if (known == destinations.end() || known->second.base != output)
@@ -410,7 +413,12 @@ LogicalResult FunctionBufferizer::convert(Operation *op) {
             return success();
           })
           .Case([&](CheckIndexOp op) {
-            CheckIndexOp::create(builder, loc, memrefOf(op.getIndices(), loc), op.getSize(), op.getWhat());
+            CheckIndexOp::create(builder, loc, memrefOf(op.getIndices(), loc), op.getSize(), op.getWhat(),
+                                 op.getWraps());
+            return success();
+          })
+          .Case([&](CheckDivisorOp op) {
+            CheckDivisorOp::create(builder, loc, memrefOf(op.getDivisors(), loc), op.getWhat());
             return success();
           })
           .Case([&](ConcatOp op) { return convertConcat(op), success(); })

@@ -100,11 +100,11 @@ void Grouper::numberOps() {
   domainDims.resize(ops.size());
 }
 
-static bool gathers(Operation *op) {
-  return isa<linalg::LinalgOp>(op) && op->walk([](tensor::ExtractOp) { return WalkResult::interrupt(); }).wasInterrupted();
+static bool usesIndices(Operation *op) {
+  return isa<ScatterOp>(op) || isa<linalg::LinalgOp>(op) && op->walk([](tensor::ExtractOp) { return WalkResult::interrupt(); }).wasInterrupted();
 }
 
-// Edges are values, the order of ops with effects, and gathers after the checks of their indices.
+// Edges are values, the order of ops with effects, and what uses indices after their checks.
 void Grouper::linkOps() {
   std::optional<unsigned> lastEffect, lastCheck;
   for (auto [index, op] : llvm::enumerate(ops)) {
@@ -118,7 +118,7 @@ void Grouper::linkOps() {
           if (auto found = indexOf.find(producer); found != indexOf.end())
             link(found->second);
     });
-    if (lastCheck && gathers(op))
+    if (lastCheck && usesIndices(op))
       link(*lastCheck);
     if (isMemoryEffectFree(op))
       continue;

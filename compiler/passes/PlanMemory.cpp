@@ -9,7 +9,8 @@
 // Buffers of constant size: largest first, each at the lowest offset where it meets no buffer that lives at the same time
 // (the "greedy by size" strategy of https://arxiv.org/abs/2001.03288, within a few percent of the lower bound there).
 // Buffers of dynamic size follow behind them: a buffer takes over the place of a dead one whose size is the same expression,
-// else a new place; offsets are sums computed at the function's start, and so is the arena's size.
+// else a new place; offsets are sums computed at the function's start, and so is the arena's size. Buffers whose size depends on
+// values that the run computes are numbered and have memory of their own.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -155,10 +156,13 @@ struct PlanMemory : tenon::impl::PlanMemoryBase<PlanMemory> {
     auto arena = ArenaOp::create(builder, loc, total, /*static_bytes=*/nullptr);
     builder.setInsertionPoint(arena);
     SmallVector<Place> places;
+    int64_t numLate = 0;
     for (Lifetime *lifetime : lifetimes) {
-      for (Value size : lifetime->buffer.getSizes())
-        if (!hoistComputation(size, arena))
-          return lifetime->buffer.emitOpError("has a size that is known only while the model runs");
+      auto isKnown = [&](Value size) { return hoistComputation(size, arena); };
+      if (!llvm::all_of(lifetime->buffer.getSizes(), isKnown)) {
+        lifetime->buffer->setAttr(lateBufferAttrName, builder.getI64IntegerAttr(numLate++));
+        continue;
+      }
       lifetime->buffer.getOffsetMutable().assign(placeFor(*lifetime, places, total, builder).offset);
     }
     arena.getBytesMutable().assign(total);

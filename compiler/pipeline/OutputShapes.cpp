@@ -116,6 +116,14 @@ Value SizeBuilder::readElement(tensor::ExtractOp op) {
   return memref::LoadOp::create(builder, op.getLoc(), memory, ValueRange());
 }
 
+// True where the result of `op` grows with its late operands, so that their bounds give its bound. Sizes are not negative.
+static bool growsWithLateOperands(Operation *op) {
+  if (isa<arith::AddIOp, arith::MulIOp, arith::MaxSIOp, arith::MinSIOp, arith::IndexCastOp>(op))
+    return true;
+  bool isFirst = op->getNumOperands() == 2 && !isLateSize(op->getOperand(1));
+  return isFirst && isa<arith::SubIOp, arith::DivSIOp, arith::FloorDivSIOp, arith::CeilDivSIOp>(op);
+}
+
 Value SizeBuilder::scalar(Value value) {
   if (!value)
     return Value();
@@ -128,7 +136,11 @@ Value SizeBuilder::scalar(Value value) {
       result = size(dim.getSource(), *index);
   } else if (auto extract = llvm::dyn_cast_or_null<tensor::ExtractOp>(op)) {
     result = readElement(extract);
+  } else if (auto late = llvm::dyn_cast_or_null<LateSizeOp>(op)) {
+    result = scalar(late.getBound());
   } else if (op && isa<arith::ArithDialect, math::MathDialect>(op->getDialect())) {
+    if (isLateSize(value) && !growsWithLateOperands(op))
+      return Value();
     for (Value operand : op->getOperands())
       if (!scalar(operand))
         return Value();
@@ -140,7 +152,7 @@ Value SizeBuilder::scalar(Value value) {
 }
 
 void SizeBuilder::repeat(GuardOp guard) {
-  if (llvm::all_of(guard->getOperands(), [&](Value operand) { return scalar(operand) != nullptr; }))
+  if (llvm::all_of(guard->getOperands(), [&](Value operand) { return !isLateSize(operand) && scalar(operand); }))
     builder.clone(*guard, mapping);
 }
 

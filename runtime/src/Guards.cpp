@@ -6,7 +6,9 @@
 
 #include "RunContext.h"
 
-#include <string.h>
+#include <algorithm>
+#include <limits>
+#include <type_traits>
 
 namespace tenon {
 
@@ -28,24 +30,63 @@ std::string format(const char *message, std::initializer_list<int64_t> values) {
   return text;
 }
 
-int64_t readIndex(const TensorView &indices, int64_t offset) {
-  if (indices.dtype == DType::I64)
-    return static_cast<const int64_t *>(indices.data)[offset];
-  return static_cast<const int32_t *>(indices.data)[offset];
+// Calls `visit(first, count, stride)` for every line of elements along the last dimension, until one returns false. Dimensions that
+// are laid out one behind the other count as one, so that lines are long.
+template <typename Element, typename Visit> bool forEachLine(const TensorView &view, const Visit &visit) {
+  int32_t rank = view.rank;
+  int64_t count = rank == 0 ? 1 : view.sizes[rank - 1], stride = rank == 0 ? 1 : view.strides[rank - 1];
+  for (rank = rank == 0 ? 0 : rank - 1; rank > 0 && view.strides[rank - 1] == stride * count; --rank)
+    count *= view.sizes[rank - 1];
+  auto from = [&](const auto &self, int32_t dim, int64_t offset) -> bool {
+    if (dim == rank)
+      return visit(static_cast<const Element *>(view.data) + offset, count, stride);
+    for (int64_t i = 0; i < view.sizes[dim]; ++i)
+      if (!self(self, dim + 1, offset + i * view.strides[dim]))
+        return false;
+    return true;
+  };
+  return from(from, 0, 0);
 }
 
-// Checks the elements of dimensions `dim` and up, starting at `offset`.
-void checkFrom(const TensorView &indices, int32_t dim, int64_t offset, int64_t size, const char *what) {
-  if (dim < indices.rank) {
-    for (int64_t i = 0; i < indices.sizes[dim]; ++i)
-      checkFrom(indices, dim + 1, offset + i * indices.strides[dim], size, what);
-    return;
-  }
-  int64_t index = readIndex(indices, offset);
-  if (index < -size || index >= size)
-    throw Error(TENON_INVALID_ARGUMENT, std::string(what) + ": index " + std::to_string(index) +
-                                            " is out of range for size " + std::to_string(size) +
-                                            "; valid are -size to size - 1");
+// One comparison per element and no branch, which the C++ compiler turns into vector code.
+template <typename Integer>
+bool anyOutside(const Integer *line, int64_t count, int64_t stride, Integer lowest, std::make_unsigned_t<Integer> width) {
+  using Unsigned = std::make_unsigned_t<Integer>;
+  Unsigned outside = 0;
+  auto test = [&](Integer index) { outside |= static_cast<Unsigned>(index) - static_cast<Unsigned>(lowest) >= width; };
+  if (stride == 1)
+    for (int64_t i = 0; i < count; ++i)
+      test(line[i]);
+  else
+    for (int64_t i = 0; i < count; ++i)
+      test(line[i * stride]);
+  return outside != 0;
+}
+
+template <typename Integer> void checkIndices(const TensorView &indices, int64_t size, const char *what, bool wraps) {
+  constexpr int64_t highest = std::numeric_limits<Integer>::max();
+  Integer lowest = wraps ? static_cast<Integer>(-std::min(size, highest)) : 0;
+  auto width = static_cast<std::make_unsigned_t<Integer>>(std::min(size, highest)) * (wraps ? 2 : 1);
+  forEachLine<Integer>(indices, [&](const Integer *line, int64_t count, int64_t stride) {
+    if (!anyOutside<Integer>(line, count, stride, lowest, width))
+      return true;
+    int64_t bad = 0;
+    while (line[bad * stride] >= lowest && line[bad * stride] < size)
+      ++bad;
+    std::string range = size == 0 ? "there is no valid one"
+                                  : "valid are " + std::to_string(lowest) + " to " + std::to_string(size - 1);
+    throw Error(TENON_INVALID_ARGUMENT, std::string(what) + ": index " + std::to_string(line[bad * stride]) +
+                                            " is out of range for size " + std::to_string(size) + "; " + range);
+  });
+}
+
+template <typename Integer> bool hasZero(const TensorView &view) {
+  return !forEachLine<Integer>(view, [](const Integer *line, int64_t count, int64_t stride) {
+    bool found = false;
+    for (int64_t i = 0; i < count; ++i)
+      found |= line[i * stride] == 0;
+    return !found;
+  });
 }
 
 } // namespace
@@ -54,12 +95,38 @@ void guardFailed(const char *message, std::initializer_list<int64_t> values) {
   throw Error(TENON_INVALID_ARGUMENT, format(message, values));
 }
 
-void checkIndex(Run &run, const TensorView &indices, int64_t size, const char *what) {
+void checkIndex(Run &run, const TensorView &indices, int64_t size, const char *what, bool wraps) {
   if (run.preparing())
     return;
-  if (indices.dtype != DType::I64 && indices.dtype != DType::I32)
-    throw Error(TENON_INTERNAL, std::string(what) + ": indices are neither int32 nor int64; please report this");
-  checkFrom(indices, 0, 0, size, what);
+  if (indices.dtype == DType::I64)
+    return checkIndices<int64_t>(indices, size, what, wraps);
+  if (indices.dtype == DType::I32)
+    return checkIndices<int32_t>(indices, size, what, wraps);
+  throw Error(TENON_INTERNAL, std::string(what) + ": indices are neither int32 nor int64; please report this");
+}
+
+void checkDivisor(Run &run, const TensorView &divisors, const char *what) {
+  if (run.preparing())
+    return;
+  bool found = false;
+  switch (divisors.dtype) {
+  case DType::I64: case DType::U64:
+    found = hasZero<int64_t>(divisors);
+    break;
+  case DType::I32: case DType::U32:
+    found = hasZero<int32_t>(divisors);
+    break;
+  case DType::I16: case DType::U16:
+    found = hasZero<int16_t>(divisors);
+    break;
+  case DType::I8: case DType::U8: case DType::Bool:
+    found = hasZero<int8_t>(divisors);
+    break;
+  default:
+    throw Error(TENON_INTERNAL, std::string(what) + ": divisors are no integers; please report this");
+  }
+  if (found)
+    throw Error(TENON_INVALID_ARGUMENT, std::string(what) + ": integer division by zero; give divisors other than zero");
 }
 
 } // namespace tenon

@@ -17,6 +17,18 @@ namespace tenon {
 
 void *RunContext::global(int32_t index) const { return owner.globals[static_cast<size_t>(index)]; }
 
+char *RunContext::lateBuffer(int32_t number, int64_t bytes) {
+  auto index = static_cast<size_t>(number);
+  if (lateBuffers.size() <= index)
+    lateBuffers.resize(index + 1);
+  return lateBuffers[index].atLeast(static_cast<size_t>(std::max<int64_t>(bytes, 1)));
+}
+
+void RunContext::setOutputSize(int32_t index, int32_t dim, int64_t size) {
+  if (!preparing_)
+    callersShapes[static_cast<size_t>(index)][dim] = size;
+}
+
 char *RunContext::arena(int64_t bytes) {
   arenaBytes = bytes;
   return arena_.atLeast(static_cast<size_t>(bytes));
@@ -97,9 +109,11 @@ void RunContext::writeBack(std::span<const DLTensor> tensors) {
 void RunContext::bind(std::span<const DLTensor> tensors, std::span<const DLTensor> outputTensors) {
   bindInPlace(tensors);
   outputs.clear();
+  callersShapes.clear();
   writtenRanges.clear();
   for (const DLTensor &tensor : outputTensors) {
     outputs.push_back(dataOf(tensor));
+    callersShapes.push_back(tensor.shape);
     writtenRanges.push_back(bytesOf(tensor));
   }
   for (int32_t i : mutatedInputs())

@@ -57,6 +57,8 @@ public:
   void *output(int32_t index) const override { return outputs[index]; }
   void *global(int32_t index) const override;
   char *arena(int64_t bytes) override;
+  char *lateBuffer(int32_t number, int64_t bytes) override;
+  void setOutputSize(int32_t index, int32_t dim, int64_t size) override;
 
   //===--- the library functions' view ---===//
 
@@ -112,10 +114,12 @@ private:
   bool preparing_ = false;
   std::vector<Input> inputs;
   std::vector<void *> outputs;
+  std::vector<int64_t *> callersShapes; // of outputs
   std::vector<ByteRange> writtenRanges; // of outputs and mutated inputs
   std::vector<int64_t> outputSizes; // of the model's own computation, where sizes are dynamic
   std::vector<int64_t *> outputShapes;
   Memory arena_, scratch_, inputCopies;
+  std::vector<Memory> lateBuffers;
   int64_t arenaBytes = 0;
 };
 

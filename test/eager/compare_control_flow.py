@@ -6,6 +6,7 @@ import cases
 import tenon
 import torch
 from cases import case
+from eager import compare_state
 from tenon.exporting import export, flatten_tensors
 from torch import nn
 from torch._higher_order_ops import map as map_rows, scan, while_loop
@@ -81,6 +82,77 @@ def cond_returns_operands(folder):
 
     a, b = torch.ones(3), torch.zeros(3)
     compare(folder, f, (a, b), (b, a))
+
+
+@case
+def cond_writes_to_an_operand(folder):
+    def f(x, y):
+        z = y.clone()
+
+        def add(x, z):
+            z.add_(x)
+            return x + z
+
+        torch.cond(x.sum() > 0, add, lambda x, z: x - z, (x, z))
+        return z
+
+    x, y = torch.ones(3), torch.arange(3.0)
+    compare(folder, f, (x, y), (-x, y))
+
+
+@case
+def cond_writes_to_a_buffer(folder):
+    class Counter(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("total", torch.zeros(3))
+
+        def forward(self, x):
+            def add(x):
+                self.total.add_(x)
+                return x + self.total
+
+            return torch.cond(x.sum() > 0, add, lambda x: x - self.total, (x,))
+
+    x = torch.ones(3)
+    compare_state(folder, Counter().eval(), [(x,), (-x,), (x,)])
+
+
+@case
+def cond_within_while(folder):
+    def f(x):
+        def body(i, x):
+            return i + 1, torch.cond(x.sum() > 4, lambda x: x / 2, lambda x: x * 3, (x,))
+
+        return while_loop(lambda i, x: i < 6, body, (torch.tensor(0), x))
+
+    compare(folder, f, (torch.ones(3),), (torch.ones(3) * 7,))
+
+
+@case
+def cond_of_nested_results(folder):
+    def f(x):
+        r = torch.cond(x.sum() > 0, lambda x: {"a": x + 1, "b": (x.argmax(), x > 0)},
+                       lambda x: {"a": x * 2, "b": (x.argmin(), x < 0)}, (x,))
+        return r["a"], r["b"][0], r["b"][1]
+
+    compare(folder, f, (torch.rand(4, 3),), (-torch.rand(4, 3),))
+
+
+@case
+def cond_on_an_item(folder):
+    def f(x, n):
+        return torch.cond(n.item() > 3, lambda x: x + 1, lambda x: x - 1, (x,))
+
+    compare(folder, f, (torch.ones(4), torch.tensor(5)), (torch.ones(4), torch.tensor(1)))
+
+
+@case
+def cond_without_operands(folder):
+    def f(x):
+        return torch.cond(x.sum() > 0, lambda: x.sin(), lambda: x.cos(), ())
+
+    compare(folder, f, (torch.ones(4),), (-torch.ones(4),))
 
 
 #===--- while_loop ---===

@@ -7,29 +7,11 @@ import cases
 import tenon
 import torch
 from cases import case
+from eager import compare_state, compiled
 from tenon.exporting import export, flatten_tensors
 from torch import nn
 
 #===--- state ---===
-
-
-def compiled(folder, module, example, dynamic_shapes=None):
-    path = os.path.join(folder, "model.pt2")
-    export(copy.deepcopy(module), example, dynamic_shapes=dynamic_shapes, path=path)
-    return tenon.load(eager.compile_program(path))
-
-
-def compare_state(folder, module, calls, dynamic_shapes=None):
-    """Runs the same calls in eager and compiled, then again after reset_state: state must persist and be restored."""
-    model = compiled(folder, module, calls[0], dynamic_shapes)
-    for _ in range(2):
-        reference = copy.deepcopy(module)
-        for inputs in calls:
-            with torch.no_grad():
-                expected = flatten_tensors(reference(*inputs))
-            for actual, e in zip(model.run_flat(list(inputs)), expected, strict=True):
-                torch.testing.assert_close(torch.from_numpy(actual), e)
-        model.reset_state()
 
 
 class Counter(nn.Module):
@@ -146,6 +128,41 @@ def check_call(model, module, inputs):
         torch.testing.assert_close(torch.from_numpy(actual), e)
     for given, e in zip(inputs, expected_inputs, strict=True):
         torch.testing.assert_close(given, e)
+
+
+class ReshapesACopy(nn.Module):
+    """Flattening a transposed tensor copies it, flattening a contiguous one does not; moved dimensions merge only where they lie together."""
+
+    def forward(self, x, y):
+        rows, columns = x.reshape(-1), x.t().reshape(-1)
+        rows += 1
+        columns += 10
+        moved = y.movedim(0, 2).flatten(1)
+        moved[0] = 1
+        y.flatten(1)[0] = 2
+        return x, rows, columns, y, moved
+
+
+@case
+def reshapes_that_copy(folder):
+    inputs = [torch.randn(3, 4), torch.randn(2, 3, 4)]
+    check_call(compiled(folder, ReshapesACopy(), tuple(i.clone() for i in inputs)), ReshapesACopy(), inputs)
+
+
+class WritesWindows(nn.Module):
+    def forward(self, x):
+        x.unfold(0, 2, 1).mul_(3)
+        return x
+
+
+@case
+def writes_to_windows_are_refused(folder):
+    try:
+        compiled(folder, WritesWindows(), (torch.randn(6),))
+    except eager.Unsupported as error:
+        assert "writes to a view that may show an element more than once" in str(error), error
+        return
+    raise AssertionError("it was compiled")
 
 
 class WritesInputs(nn.Module):

@@ -124,3 +124,22 @@ def compare(module, args, kwargs, folder, other_inputs=(), dynamic_shapes=None, 
 
 def to_double_module(module):
     return copy.deepcopy(module).double()
+
+
+def compiled(folder, module, example, dynamic_shapes=None):
+    path = os.path.join(folder, "model.pt2")
+    export(copy.deepcopy(module), example, dynamic_shapes=dynamic_shapes, path=path)
+    return tenon.load(compile_program(path))
+
+
+def compare_state(folder, module, calls, dynamic_shapes=None):
+    """Runs the same calls in eager and compiled, then again after reset_state: state must persist and be restored."""
+    model = compiled(folder, module, calls[0], dynamic_shapes)
+    for _ in range(2):
+        reference = copy.deepcopy(module)
+        for inputs in calls:
+            with torch.no_grad():
+                expected = flatten_tensors(reference(*inputs))
+            for actual, e in zip(model.run_flat(list(inputs)), expected, strict=True):
+                torch.testing.assert_close(torch.from_numpy(actual), e)
+        model.reset_state()

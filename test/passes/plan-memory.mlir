@@ -49,3 +49,26 @@ module {
     return
   }
 }
+
+// -----
+
+// Tests that a buffer whose size is read while the model runs has memory of its own, and leaves the arena to the others.
+// CHECK-LABEL: func.func @main
+// CHECK: tenon.arena %
+// CHECK: %[[N:.*]] = tenon.late_size
+// CHECK: tenon.buffer(%[[N]]) {tenon.late_buffer = 0 : i64} : memref<?x4xf32>
+// CHECK: tenon.buffer(%{{.*}}) at %{{.*}} : memref<?x4xf32>
+module {
+  func.func @main(%x: memref<?x4xf32>, %count: memref<index>, %y: memref<?x4xf32>) {
+    %c0 = arith.constant 0 : index
+    %m = memref.dim %x, %c0 : memref<?x4xf32>
+    %read = memref.load %count[] : memref<index>
+    %n = tenon.late_size %read at_most %m
+    %a = tenon.buffer(%n) : memref<?x4xf32>
+    memref.copy %x, %a : memref<?x4xf32> to memref<?x4xf32>
+    %b = tenon.buffer(%m) : memref<?x4xf32>
+    memref.copy %a, %b : memref<?x4xf32> to memref<?x4xf32>
+    memref.copy %b, %y : memref<?x4xf32> to memref<?x4xf32>
+    return
+  }
+}

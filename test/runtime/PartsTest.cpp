@@ -12,6 +12,7 @@
 #include "runtime/src/StridedCopy.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <functional>
 #include <numeric>
 #include <random>
 #include <set>
@@ -29,7 +30,7 @@ extern "C" const char *__tsan_default_options() { return "allocator_may_return_n
 
 namespace {
 
-thread_local void (*body)(Run &) = nullptr;
+thread_local std::function<void(Run &)> body;
 
 void callBody(Run &run) {
   if (!run.preparing() && body)
@@ -46,7 +47,7 @@ template <void (*test)(Run &)> void inRun(int32_t threads) {
   body = nullptr;
 }
 
-std::string sentenceOf(void (*test)(Run &)) {
+std::string sentenceOf(const std::function<void(Run &)> &test) {
   tenon_load_options options = {};
   options.num_threads = 1;
   LoadedModel loaded(options);
@@ -213,20 +214,49 @@ TEST_CASE("guard sentences take values by number and leave other braces") {
 static const int32_t indices32[] = {0, 9, 1, 8, 2, 7, -3, 6, 100, 5};
 static const int64_t indices64[] = {0, 4, 8, 1, 5, -10, 2, 6, 9};
 
+static std::string indexSentence(const TensorView &indices, int64_t size, bool wraps = false) {
+  return sentenceOf([&](Run &run) { checkIndex(run, indices, size, "gather", wraps); });
+}
+
 TEST_CASE("index checks read any strides and both widths, and name the first bad one") {
-  CHECK(sentenceOf([](Run &run) { checkIndex(run, view(DType::I32, indices32, {4}, {2}), 10, "aten.index"); }) == "");
-  CHECK(sentenceOf([](Run &run) { checkIndex(run, view(DType::I32, indices32, {5}, {2}), 10, "aten.index"); }) ==
-        "aten.index: index 100 is out of range for size 10; valid are -size to size - 1");
-  CHECK(sentenceOf([](Run &run) { checkIndex(run, view(DType::I32, indices32, {5}, {2}), 2, "aten.index"); }) ==
-        "aten.index: index 2 is out of range for size 2; valid are -size to size - 1");
-  CHECK(sentenceOf([](Run &run) { checkIndex(run, view(DType::I64, indices64, {3, 3}, {1, 3}), 10, "g"); }) == "");
-  CHECK(sentenceOf([](Run &run) { checkIndex(run, view(DType::I64, indices64, {3, 3}, {1, 3}), 9, "g"); }) ==
-        "g: index -10 is out of range for size 9; valid are -size to size - 1");
-  CHECK(sentenceOf([](Run &run) { checkIndex(run, view(DType::I64, indices64, {2, 0}, {1, 3}), 1, "g"); }) == "");
-  CHECK(sentenceOf([](Run &run) { checkIndex(run, view(DType::I64, indices64, {}, {}), 0, "g"); }) ==
-        "g: index 0 is out of range for size 0; valid are -size to size - 1");
-  CHECK(sentenceOf([](Run &run) { checkIndex(run, view(DType::F32, indices64, {}, {}), 1, "g"); }) ==
-        "g: indices are neither int32 nor int64; please report this");
+  CHECK(indexSentence(view(DType::I32, indices32, {3}, {2}), 10) == "");
+  CHECK(indexSentence(view(DType::I32, indices32, {5}, {2}), 10) ==
+        "gather: index -3 is out of range for size 10; valid are 0 to 9");
+  CHECK(indexSentence(view(DType::I32, indices32, {4}, {2}), 10, true) == "");
+  CHECK(indexSentence(view(DType::I32, indices32, {5}, {2}), 10, true) ==
+        "gather: index 100 is out of range for size 10; valid are -10 to 9");
+  CHECK(indexSentence(view(DType::I32, indices32, {5}, {2}), 2, true) ==
+        "gather: index 2 is out of range for size 2; valid are -2 to 1");
+  CHECK(indexSentence(view(DType::I64, indices64, {3, 3}, {1, 3}), 10, true) == "");
+  CHECK(indexSentence(view(DType::I64, indices64, {3, 3}, {3, 1}), 9, true) ==
+        "gather: index -10 is out of range for size 9; valid are -9 to 8");
+  CHECK(indexSentence(view(DType::I64, indices64, {2, 0}, {1, 3}), 1) == "");
+  CHECK(indexSentence(view(DType::I64, indices64, {}, {}), 0) ==
+        "gather: index 0 is out of range for size 0; there is no valid one");
+  CHECK(indexSentence(view(DType::F32, indices64, {}, {}), 1) ==
+        "gather: indices are neither int32 nor int64; please report this");
+}
+
+TEST_CASE("index checks take the widest sizes") {
+  static const int64_t wide[] = {INT64_MAX - 1, -1, INT64_MIN};
+  CHECK(indexSentence(view(DType::I64, wide, {2}, {1}), INT64_MAX, true) == "");
+  CHECK(indexSentence(view(DType::I64, wide, {1}, {1}), INT64_MAX) == "");
+  CHECK(indexSentence(view(DType::I64, wide, {3}, {1}), INT64_MAX, true) != "");
+  CHECK(indexSentence(view(DType::I32, indices32, {4}, {2}), int64_t{1} << 40, true) == "");
+}
+
+TEST_CASE("divisor checks find zeros of every integer type") {
+  static const uint8_t bytes[] = {1, 1, 0, 1};
+  static const int64_t words[] = {3, 0, -1};
+  auto sentence = [](const TensorView &divisors) {
+    return sentenceOf([&](Run &run) { checkDivisor(run, divisors, "floor_divide"); });
+  };
+  const char *zero = "floor_divide: integer division by zero; give divisors other than zero";
+  CHECK(sentence(view(DType::U8, bytes, {2}, {1})) == "");
+  CHECK(sentence(view(DType::U8, bytes, {3}, {1})) == zero);
+  CHECK(sentence(view(DType::I64, words, {2}, {2})) == "");
+  CHECK(sentence(view(DType::I64, words, {3}, {1})) == zero);
+  CHECK(sentence(view(DType::F32, words, {1}, {1})) == "floor_divide: divisors are no integers; please report this");
 }
 
 //===--- copies ------------------------------------------------------------------------------------------------------===//

@@ -244,10 +244,10 @@ TEST_CASE("dynamic sizes: what breaks a guard is named with its values") {
 
   good.ids.values[2] = 10;
   CHECK(session.failure(good.inputs(), {good.output}) ==
-        "aten.embedding: index 10 is out of range for size 10; valid are -size to size - 1");
+        "aten.index: index 10 is out of range for size 10; valid are -10 to 9");
   good.ids.values[1] = -11;
   CHECK(session.failure(good.inputs(), {good.output}) ==
-        "aten.embedding: index -11 is out of range for size 10; valid are -size to size - 1");
+        "aten.index: index -11 is out of range for size 10; valid are -10 to 9");
   CHECK(good.output.values == std::vector<float>(4, -1));
   good.ids.values[1] = good.ids.values[2] = -10;
   CHECK(session.run(good.inputs(), {good.output}) == TENON_OK);

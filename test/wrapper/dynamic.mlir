@@ -36,6 +36,10 @@
 // CHECK: if (!(cmpi_2))
 // CHECK-NEXT: break;
 // CHECK: checkIndex(run, view(DType::I64, ids, {3}, {1}), carried, text[{{[0-9]+}}]);
+// CHECK: char *const kept = run.lateBuffer(0, 8 * [[LATE:[a-z0-9_]+]]);
+// CHECK: checkIndex(run, view(DType::I64, kept, {[[LATE]]}, {1}), carried, text[{{[0-9]+}}], true);
+// CHECK: checkDivisor(run, view(DType::I64, kept, {[[LATE]]}, {1}), text[{{[0-9]+}}]);
+// CHECK: run.setOutputSize(0, 0, [[LATE]]);
 // CHECK: .hasDynamicShapes = true,
 
 module attributes {
@@ -94,6 +98,11 @@ module attributes {
       scf.yield %next : index
     }
     tenon.check_index %ids, %sum, "aten.embedding" : memref<3xi64>
+    %late = tenon.late_size %last at_most %n
+    %kept = tenon.buffer(%late) {tenon.late_buffer = 0 : i64} : memref<?xi64> loc("kept")
+    tenon.check_index %kept, %sum, "aten.index" {wraps} : memref<?xi64>
+    tenon.check_divisor %kept, "aten.floor_divide" : memref<?xi64>
+    tenon.output_size %late, 0, 0
     return
   }
 }

@@ -154,8 +154,18 @@ LogicalResult FunctionEmitter::emitArena(ArenaOp op) {
   return success();
 }
 
+// The call that gives a buffer of `view`'s sizes memory of its own.
+static std::string lateBuffer(int64_t number, const MemoryView &view) {
+  unsigned bits = view.elementType.getIntOrFloatBitWidth();
+  std::string bytes = integerLiteral(bits == 1 ? 1 : bits / 8);
+  for (const std::string &size : view.sizes)
+    bytes = product(bytes, size);
+  return "run.lateBuffer(" + std::to_string(number) + ", " + bytes + ")";
+}
+
 LogicalResult FunctionEmitter::emitBuffer(BufferOp op) {
-  if (!hasArena || (!op.getOffset() && !op.getStaticOffset()))
+  auto late = op->getAttrOfType<IntegerAttr>(lateBufferAttrName);
+  if (!late && (!hasArena || (!op.getOffset() && !op.getStaticOffset())))
     return op.emitError("the buffer has no place in the arena");
   auto type = cast<MemRefType>(op.getType());
   MemoryView view;
@@ -163,7 +173,7 @@ LogicalResult FunctionEmitter::emitBuffer(BufferOp op) {
   view.elementType = type.getElementType();
   view.sizes = mixed(type.getShape(), op.getSizes());
   view.strides = bufferStrides(op, view.sizes);
-  line("char *const " + view.base + " = " + sum("arena", bufferOffset(op)) + ";");
+  line("char *const " + view.base + " = " + (late ? lateBuffer(late.getInt(), view) : sum("arena", bufferOffset(op))) + ";");
   memories[op.getResult()] = view;
   return success();
 }
@@ -260,6 +270,15 @@ LogicalResult FunctionEmitter::emitOp(Operation *op) {
       .Case([&](scf::IfOp op) { return emitIf(op); })
       .Case([&](scf::ForOp op) { return emitFor(op); })
       .Case([&](scf::WhileOp op) { return emitWhile(op); })
+      .Case([&](LateSizeOp op) {
+        scalarExpressions[op.getResult()] = scalar(op.getSize());
+        return success();
+      })
+      .Case([&](OutputSizeOp op) {
+        line("run.setOutputSize(" + std::to_string(op.getOutput()) + ", " + std::to_string(op.getDim()) + ", " +
+             scalar(op.getSize()) + ");");
+        return success();
+      })
       .Case([&](memref::CopyOp op) { return emitCopy(op, op.getSource(), op.getTarget()); })
       .Default([&](Operation *op) {
         return llvm::is_contained({"arith", "math"}, op->getName().getDialectNamespace()) ? emitArith(op) : emitCall(op);

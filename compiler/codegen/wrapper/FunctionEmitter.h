@@ -113,6 +113,7 @@ private:
   Result emitCopy(mlir::Operation *op, mlir::Value source, mlir::Value target);
   Result emitGuard(GuardOp op);
   Result emitCheckIndex(CheckIndexOp op);
+  Result emitCheckDivisor(CheckDivisorOp op);
   std::string optionalView(mlir::Value value, llvm::StringRef name);
   std::string views(mlir::ValueRange values);
   std::string addSpec(llvm::StringRef type, llvm::StringRef name, std::vector<std::string> fields);

@@ -135,6 +135,7 @@ LogicalResult FunctionEmitter::emitCall(Operation *op) {
       .Case([&](RecurrenceOp op) { return emitRecurrence(op); })
       .Case([&](GuardOp op) { return emitGuard(op); })
       .Case([&](CheckIndexOp op) { return emitCheckIndex(op); })
+      .Case([&](CheckDivisorOp op) { return emitCheckDivisor(op); })
       .Default([](Operation *op) { return op->emitError("has no form in the wrapper"); });
 }
 
@@ -327,7 +328,12 @@ LogicalResult FunctionEmitter::emitGuard(GuardOp op) {
 
 LogicalResult FunctionEmitter::emitCheckIndex(CheckIndexOp op) {
   line("checkIndex(run, " + memory(op.getIndices()).view() + ", " + scalar(op.getSize()) + ", " +
-       file.text.reference(op.getWhat()) + ");");
+       file.text.reference(op.getWhat()) + (op.getWraps() ? ", true" : "") + ");");
+  return success();
+}
+
+LogicalResult FunctionEmitter::emitCheckDivisor(CheckDivisorOp op) {
+  line("checkDivisor(run, " + memory(op.getDivisors()).view() + ", " + file.text.reference(op.getWhat()) + ");");
   return success();
 }
 

@@ -5,6 +5,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "compiler/frontend/import/Call.h"
+#include "compiler/ir/TenonDialect.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -25,7 +26,7 @@ const OpTable &OpTable::get() {
           addLossRows, addDistanceRows, addRecurrentRows, addEmbeddingBagRows,
           addAntialiasedResamplingRows, addProductRows, addOrderStatisticRows, addJoiningRows, addDiagonalRows,
           addSignalWindowRows, addQuantizationRows, addSpecialFunctionRows, addEinsumRows,
-          addDeformableConvolutionRows, addComplexRows, addFourierRows, addShortTimeFourierRows})
+          addDeformableConvolutionRows, addComplexRows, addFourierRows, addShortTimeFourierRows, addNonzeroRows})
       addRows(result);
     return result;
   }();
@@ -165,6 +166,42 @@ bool Call::isRowMajor(StringRef name) {
     if (size.staticValue() != 1 && stride.staticValue() != expected)
       return false;
     expected *= size.staticValue();
+  }
+  return true;
+}
+
+// The numbers at export time; nullopt where one is not known.
+static std::optional<SmallVector<int64_t>> exportedValues(ArrayRef<SymInt> values) {
+  SmallVector<int64_t> result;
+  for (const SymInt &value : values) {
+    if (!value.isStatic() && !value.hint)
+      return std::nullopt;
+    result.push_back(value.isStatic() ? value.staticValue() : *value.hint);
+  }
+  return result;
+}
+
+// Runs of source dimensions that lie without gaps are taken from the inside; each must be a run of whole result dimensions.
+bool Call::canView(StringRef name) {
+  auto *ref = argument(name).getIf<TensorRef>();
+  auto meta = ref ? scope.graph.tensorValues.find(ref->name) : scope.graph.tensorValues.end();
+  if (meta == scope.graph.tensorValues.end())
+    return true;
+  auto from = exportedValues(meta->second.sizes), strides = exportedValues(meta->second.strides);
+  auto to = exportedValues(results.front()->sizes);
+  if (!from || !strides || !to || from->empty() || llvm::is_contained(*from, 0))
+    return true;
+  int64_t next = static_cast<int64_t>(to->size()) - 1, run = 1, taken = 1, inner = strides->back();
+  for (int64_t dim = static_cast<int64_t>(from->size()) - 1; dim >= 0; --dim) {
+    run *= (*from)[dim];
+    if (dim > 0 && ((*from)[dim - 1] == 1 || (*strides)[dim - 1] == run * inner))
+      continue;
+    for (; next >= 0 && (taken < run || (*to)[next] == 1); --next)
+      taken *= (*to)[next];
+    if (taken != run)
+      return false;
+    run = taken = 1;
+    inner = dim > 0 ? (*strides)[dim - 1] : 1;
   }
   return true;
 }
@@ -340,4 +377,47 @@ SmallVector<int64_t> Call::dims(StringRef name, int64_t rank) {
     values.clear();
   llvm::sort(values);
   return values;
+}
+
+//===--- checks ------------------------------------------------------------------------------------------------------===//
+
+std::string Call::describe(const Tensor &operand) {
+  auto isOperand = [&](const TensorRef &ref) {
+    auto alias = scope.tensors.find(ref.name);
+    return alias != scope.tensors.end() && alias->second->read(e).value == operand.value;
+  };
+  std::string name;
+  for (const NamedArgument &input : node.inputs) {
+    if (auto *ref = input.arg.getIf<TensorRef>(); ref && isOperand(*ref))
+      name = ref->name;
+    if (auto *refs = input.arg.getIf<OptionalTensorRefs>())
+      for (const std::optional<TensorRef> &ref : *refs)
+        if (ref && isOperand(*ref))
+          name = ref->name;
+    if (auto *refs = input.arg.getIf<std::vector<TensorRef>>())
+      for (const TensorRef &ref : *refs)
+        if (isOperand(ref))
+          name = ref.name;
+  }
+  StringRef target = node.target;
+  target.consume_front("torch.ops.");
+  return target.str() + (name.empty() ? "" : " of '" + name + "'");
+}
+
+void Call::checkIndex(const Tensor &indices, Size size, bool wraps) {
+  CheckIndexOp::create(e.b, e.loc, indices.value, e.index(size), describe(indices), wraps);
+}
+
+void Call::require(Value holds, const std::string &message, ValueRange values) {
+  GuardOp::create(e.b, e.loc, holds, message, values);
+}
+
+//===--- sizes that a run computes -----------------------------------------------------------------------------------===//
+
+Size Call::defineLateSize(Value count, std::optional<Size> bound) {
+  Value size = LateSizeOp::create(e.b, e.loc, e.b.getIndexType(), count, bound ? e.index(*bound) : Value());
+  for (const SymInt &known : results.front()->sizes)
+    if (!known.isStatic() && known.expr().kind == SymExpr::Kind::Symbol && !symbols.isDefined(known.expr().name))
+      symbols.defineLate(known.expr().name, {ScalarType::Int64, 0, 0, size}, bound.has_value());
+  return size;
 }

@@ -82,9 +82,23 @@ public:
     return llvm::any_of(results[i]->sizes, [](const frontend::SymInt &size) { return size.isStatic() && size.staticValue() == 0; });
   }
 
+  /// Gives the symbol that the first result's sizes show for the first time, if there is one, its value: `count`, at most `bound`.
+  Size defineLateSize(mlir::Value count, std::optional<Size> bound);
+
+  /// True where the first result can be another reading of the memory of argument `name`, going by the strides at export time.
+  bool canView(llvm::StringRef name);
+
   /// Marks this call as unsupported and returns a stand-in.
   Tensor unsupported(const std::string &reason);
   const std::string &problem() const { return firstProblem; }
+
+  /// Stops the run where an element of `indices` is outside [0, size), or [-size, size) where negative ones count from the end
+  /// (`wraps`). The message names the op and the node or input that the indices are.
+  void checkIndex(const Tensor &indices, Size size, bool wraps = false);
+  /// Stops the run with `message` where `holds` is false; {0}, {1}, … in it stand for `values`.
+  void require(mlir::Value holds, const std::string &message, mlir::ValueRange values = {});
+  /// "aten.index_select.default", or "aten.index_select.default of 'ids'" where `operand` is an argument of this call.
+  std::string describe(const Tensor &operand);
 
   Scope &scope;
   Symbols &symbols;
@@ -149,11 +163,16 @@ void addRecurrentRows(OpTable &table);
 void addEmbeddingBagRows(OpTable &table);
 void addAntialiasedResamplingRows(OpTable &table);
 void addProductRows(OpTable &table);
+void addNonzeroRows(OpTable &table);
 
 /// `tensor` with the elements along `dims` (negative ones count from the end) in reverse order.
 Tensor flipped(Emitter &e, const Tensor &tensor, llvm::ArrayRef<int64_t> dims);
 /// x - max - log(sum(exp(x - max))) along `dim`, as `result`.
 Tensor logSoftmax(Call &call, const Tensor &x, int64_t dim, ScalarType result);
+/// Per dimension of `mask`, the coordinates of its true elements, in row-major order. Their number is a size that the run computes.
+llvm::SmallVector<Tensor> trueCoordinates(Call &call, const Tensor &mask);
+/// Index tensors in which a mask is replaced by the coordinates of its true elements.
+llvm::SmallVector<Tensor> withoutMasks(Call &call, llvm::SmallVector<Tensor> indices);
 /// The factor an upsample node gives for spatial dimension `axis`; null where its sizes decide.
 std::optional<double> resamplingFactor(Call &call, int64_t axis, int64_t spatial);
 /// Losses of elements, summed or averaged as the argument `reduction` says.

@@ -100,7 +100,7 @@ static Results importEmbeddingBag(Call &call) {
     if (*padding < 0 && rows)
       *padding += *rows;
   }
-  e.checkIndex(indices, table.sizes[0], call.node.target);
+  call.checkIndex(indices, table.sizes[0]);
   Size numBags = call.resultSizes()[0];
   if (call.boolean("include_last_offset"))
     offsets = e.slice(offsets, 0, e.size(0), numBags);

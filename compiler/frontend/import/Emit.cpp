@@ -388,10 +388,6 @@ Tensor Emitter::keepDims(const Tensor &reduced, const Tensor &original, ArrayRef
   return reshape(reduced, sizes);
 }
 
-void Emitter::checkIndex(const Tensor &indices, Size size, StringRef what) {
-  CheckIndexOp::create(b, loc, indices.value, index(size), b.getStringAttr(what));
-}
-
 //===--- scalar arithmetic
 //-------------------------------------------------------------------------------------------===//
 

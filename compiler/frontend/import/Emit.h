@@ -143,8 +143,6 @@ public:
   Tensor keepDims(const Tensor &reduced, const Tensor &original, llvm::ArrayRef<int64_t> dims);
   /// lhs [B…, M, K] x rhs [B…, K, N] (+ bias [N]), equal ranks; the batch dimensions broadcast.
   Tensor matmul(const Tensor &lhs, const Tensor &rhs, const Tensor &bias = {});
-  /// Stops the run where an element of `indices` is outside [-size, size).
-  void checkIndex(const Tensor &indices, Size size, llvm::StringRef what);
   /// The map by which a tensor of `from` sizes is read in a loop over `to` sizes, aligned at the last dimension.
   mlir::AffineMap broadcastMap(SizesRef from, SizesRef to);
 };

@@ -82,6 +82,29 @@ void Importer::importNode(const Node &node, Scope &scope) {
   bindStandIns(node, scope, e);
 }
 
+// Names of the tensor results, elements of lists one by one.
+static SmallVector<std::string> resultNames(const Node &node) {
+  SmallVector<std::string> names;
+  for (const Argument &output : node.outputs) {
+    if (auto *ref = output.getIf<TensorRef>())
+      names.push_back(ref->name);
+    if (auto *refs = output.getIf<std::vector<TensorRef>>())
+      for (const TensorRef &ref : *refs)
+        names.push_back(ref.name);
+  }
+  return names;
+}
+
+// True where a result shows a size for the first time: others may use the size alone.
+bool Importer::definesSize(const Node &node, const Scope &scope) const {
+  return llvm::any_of(resultNames(node), [&](const std::string &name) {
+    auto meta = scope.graph.tensorValues.find(name);
+    return meta != scope.graph.tensorValues.end() && llvm::any_of(meta->second.sizes, [&](const SymInt &size) {
+             return !size.isStatic() && !symbols.allDefined(size.expr());
+           });
+  });
+}
+
 //===--- nodes without tensors
 //---------------------------------------------------------------------------------------===//
 
@@ -111,7 +134,7 @@ bool Importer::importBookkeeping(const Node &node, Scope &scope) {
   }
   if (isSizeArithmetic(node))
     return true;
-  return &scope == &mainScope && isDead(node, usedNames);
+  return &scope == &mainScope && isDead(node, usedNames) && !definesSize(node, scope);
 }
 
 // The symbol a name of the value tables stands for; empty where it is an expression.
@@ -142,15 +165,18 @@ void Importer::importItem(const Node &node, Scope &scope) {
   }
   Value wide = castScalar(e.b, e.loc, element, self.dtype, ScalarType::Int64);
   Value index = arith::IndexCastOp::create(e.b, e.loc, e.b.getIndexType(), wide);
-  symbols.define(symbol, {ScalarType::Int64, 0, 0, index}, /*atEntry=*/false);
-  if (auto range = program.symbolRanges.find(symbol); range != program.symbolRanges.end())
+  auto range = program.symbolRanges.find(symbol);
+  bool isBounded = range != program.symbolRanges.end() && range->second.max;
+  Value bound = isBounded ? e.index(e.size(*range->second.max)) : Value();
+  Value size = LateSizeOp::create(e.b, e.loc, e.b.getIndexType(), index, bound);
+  symbols.defineLate(symbol, {ScalarType::Int64, 0, 0, size}, isBounded);
+  if (range != program.symbolRanges.end())
     guardRange(e, index, range->second, "the value of '" + node.name + "' is {0}");
 }
 
 // (size, min, max); a size is not negative.
 void Importer::constrainRange(const Node &node, Scope &scope) {
   Call call(emitterAt(nodeLocation(node)), node, scope, symbols);
-  Scalar size = call.scalar("size");
   frontend::Range range;
   if (call.has("min"))
     range.min = call.integer("min");
@@ -165,19 +191,6 @@ void Importer::constrainRange(const Node &node, Scope &scope) {
 
 //===--- ATen
 //--------------------------------------------------------------------------------------------------------===//
-
-// Names of the tensor results, elements of lists one by one.
-static SmallVector<std::string> resultNames(const Node &node) {
-  SmallVector<std::string> names;
-  for (const Argument &output : node.outputs) {
-    if (auto *ref = output.getIf<TensorRef>())
-      names.push_back(ref->name);
-    if (auto *refs = output.getIf<std::vector<TensorRef>>())
-      for (const TensorRef &ref : *refs)
-        names.push_back(ref.name);
-  }
-  return names;
-}
 
 // Values of the right types in the place of what cannot be imported, so that the walk goes on and finds the rest.
 void Importer::bindStandIns(const Node &node, Scope &scope, Emitter &e) {
@@ -332,7 +345,7 @@ void Importer::bindInPlace(Call &call, Results results) {
     }
     updated.sizes = target.sizes;
     if (!(*self)->write(call.e, updated)) {
-      call.unsupported("writes through an expanded dimension");
+      call.unsupported("writes to a view that may show an element more than once, as expand() and unfold() make them");
       return;
     }
   }

@@ -79,6 +79,7 @@ private:
   /// Imports node number `i` of the scope's graph, or the vmap that it begins; returns the number of the last node imported.
   size_t importNodeOrVmap(Scope &scope, size_t i);
   bool importBookkeeping(const frontend::Node &node, Scope &scope);
+  bool definesSize(const frontend::Node &node, const Scope &scope) const;
   void constrainRange(const frontend::Node &node, Scope &scope);
   void importItem(const frontend::Node &node, Scope &scope);
   void importAten(const frontend::Node &node, Scope &scope);

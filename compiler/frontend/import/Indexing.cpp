@@ -12,10 +12,12 @@
 using namespace mlir;
 using namespace tenon::aten;
 
-// An element of an index tensor as an index into a dimension of `size`; negative ones count from the end.
-static Value wrappedIndex(OpBuilder &b, Location loc, Value element, ScalarType dtype, Value size) {
+// An element of an index tensor as an index. Where there is a `size`, negative ones count from its end.
+static Value indexOf(OpBuilder &b, Location loc, Value element, ScalarType dtype, Value size) {
   Value wide = castScalar(b, loc, element, dtype, ScalarType::Int64);
   Value index = arith::IndexCastOp::create(b, loc, b.getIndexType(), wide);
+  if (!size)
+    return index;
   Value zero = arith::ConstantIndexOp::create(b, loc, 0);
   Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, index, zero);
   return arith::SelectOp::create(b, loc, negative, arith::AddIOp::create(b, loc, index, size), index);
@@ -32,9 +34,9 @@ struct IndexedDim {
 } // namespace
 
 // result[...] = source[c_0, c_1, …] where c_i is an index tensor's element, or the result's own position
-// `positions[i]`.
+// `positions[i]`. Negative indices are errors unless they `wrap`.
 static Tensor readIndexed(Call &call, const Tensor &source, ArrayRef<std::optional<IndexedDim>> indexed,
-                          ArrayRef<int64_t> positions, SizesRef sizes) {
+                          ArrayRef<int64_t> positions, SizesRef sizes, bool wraps = false) {
   Emitter &e = call.e;
   SmallVector<Tensor> inputs;
   SmallVector<AffineMap> maps;
@@ -43,7 +45,7 @@ static Tensor readIndexed(Call &call, const Tensor &source, ArrayRef<std::option
     bounds.push_back(entry ? e.index(source.sizes[dim]) : Value());
     if (!entry)
       continue;
-    e.checkIndex(entry->indices, source.sizes[dim], call.node.target);
+    call.checkIndex(entry->indices, source.sizes[dim], wraps);
     inputs.push_back(entry->indices);
     maps.push_back(entry->map);
   }
@@ -55,7 +57,7 @@ static Tensor readIndexed(Call &call, const Tensor &source, ArrayRef<std::option
         coordinates.push_back(loopIndex(b, loc, positions[dim]));
         continue;
       }
-      coordinates.push_back(wrappedIndex(b, loc, args[next], entry->indices.dtype, bounds[dim]));
+      coordinates.push_back(indexOf(b, loc, args[next], entry->indices.dtype, wraps ? bounds[dim] : Value()));
       ++next;
     }
     return coordinates;
@@ -99,16 +101,27 @@ static Results importTake(Call &call) {
   Tensor self = call.tensor("self"), indices = call.tensor("index");
   Tensor flat = e.reshape(self, Sizes{e.product(self.sizes)});
   IndexedDim all{indices, e.b.getMultiDimIdentityMap(indices.rank())};
-  return {readIndexed(call, flat, {all}, {0}, indices.sizes)};
+  return {readIndexed(call, flat, {all}, {0}, indices.sizes, /*wraps=*/true)};
 }
 
-// As gather, both operands broadcast but for the dimension; without one, both are flat.
+// Indices modulo the size, as Python's % has it.
+static Tensor wrapAround(Emitter &e, const Tensor &indices, Size size) {
+  Value count = arith::IndexCastOp::create(e.b, e.loc, e.b.getI64Type(), e.index(size));
+  return e.compute(indices, ScalarType::Int64, [&](Math &m, ValueRange args) {
+    Value rest = m.rem(args[0], count);
+    return m.select(m.compare(Math::Order::Lt, rest, m.constant(0)), m.add(rest, count), rest);
+  });
+}
+
+// As gather, both operands broadcast but for the dimension, and any index wraps around; without one, both are flat and none does.
 static Results importTakeAlongDim(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self"), indices = call.tensor("indices");
   if (!call.has("dim")) {
     self = e.reshape(self, Sizes{e.product(self.sizes)});
     indices = e.reshape(indices, Sizes{e.product(indices.sizes)});
+  } else if (indices.rank() == self.rank() && self.rank() > 0) {
+    indices = wrapAround(e, indices, self.sizes[call.dim("dim", self.rank())]);
   }
   int64_t rank = self.rank(), dim = call.has("dim") ? call.dim("dim", rank) : 0;
   if (rank == 0 || indices.rank() != rank)
@@ -120,20 +133,33 @@ static Results importTakeAlongDim(Call &call) {
   return {readIndexed(call, e.broadcast(self, source), indexed, llvm::to_vector(llvm::seq<int64_t>(0, rank)), sizes)};
 }
 
+static bool isMask(const Tensor &index) { return index && index.dtype == ScalarType::Bool; }
+
+SmallVector<Tensor> tenon::aten::withoutMasks(Call &call, SmallVector<Tensor> indices) {
+  if (llvm::count_if(indices, isMask) > 1)
+    call.unsupported("several masks as indices");
+  SmallVector<Tensor> result;
+  for (const Tensor &index : indices) {
+    if (isMask(index))
+      llvm::append_range(result, trueCoordinates(call, index));
+    else
+      result.push_back(index);
+  }
+  return result;
+}
+
 // x[i, :, j]: index tensors broadcast to one block of dimensions, which stands where the first of them stood if they
 // are adjacent and in front otherwise (NumPy's rule).
 static Results importIndex(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self");
-  SmallVector<Tensor> indices = call.tensors("indices");
+  SmallVector<Tensor> indices = withoutMasks(call, call.tensors("indices"));
   indices.resize(self.rank());
   SmallVector<int64_t> indexedDims;
   int64_t blockRank = 0;
   for (auto [dim, tensor] : llvm::enumerate(indices)) {
     if (!tensor)
       continue;
-    if (tensor.dtype == ScalarType::Bool)
-      return {call.unsupported("a boolean index; its result's size is known only at run time")};
     indexedDims.push_back(dim);
     blockRank = std::max(blockRank, tensor.rank());
   }
@@ -163,7 +189,7 @@ static Results importIndex(Call &call) {
     }
     indexed[dim] = IndexedDim{indices[dim], AffineMap::get(rank, 0, exprs, e.b.getContext())};
   }
-  return {readIndexed(call, self, indexed, positions, sizes)};
+  return {readIndexed(call, self, indexed, positions, sizes, /*wraps=*/true)};
 }
 
 void tenon::aten::addIndexingRows(OpTable &table) {

@@ -182,16 +182,6 @@ static Value asIndex(OpBuilder &b, Location loc, Value element, ScalarType dtype
   return arith::IndexCastOp::create(b, loc, b.getIndexType(), wide);
 }
 
-// A negative class is an error here: it is moved below what the check takes as "from the end".
-static void checkClasses(Call &call, const Tensor &target, Size count) {
-  Emitter &e = call.e;
-  Tensor lower = e.fill({}, ScalarType::Int64, Scalar{ScalarType::Int64, 0, 0, e.index(count)});
-  Tensor checked = e.compute({target, lower}, ScalarType::Int64, [](Math &m, ValueRange args) {
-    return m.select(m.compare(O::Lt, args[0], m.constant(0)), m.sub(args[0], args[1]), args[0]);
-  });
-  e.checkIndex(checked, count, call.node.target);
-}
-
 static Classes classesOf(Call &call, const Tensor &target, Size count, ScalarType dtype) {
   Emitter &e = call.e;
   Scalar ignored = call.scalar("ignore_index");
@@ -200,7 +190,7 @@ static Classes classesOf(Call &call, const Tensor &target, Size count, ScalarTyp
     Value isIgnored = m.compare(O::Eq, args[0], ignored.materialize(m.b, m.loc, ScalarType::Int64));
     return m.select(isIgnored, m.constant(0), args[0]);
   });
-  checkClasses(call, clean, count);
+  call.checkIndex(clean, count);
   Tensor weights =
       e.pointwise({target, clean}, target.sizes, dtype, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
         Math m(b, loc, dtype);
@@ -332,7 +322,7 @@ static Results importMultiMargin(Call &call) {
   if (isSingle)
     scores = e.unsqueeze(scores, 0);
   target = e.reshape(target, Sizes{scores.sizes[0]});
-  checkClasses(call, target, scores.sizes[1]);
+  call.checkIndex(target, scores.sizes[1]);
   Scalar margin = call.scalar("margin");
   bool isSquared = call.real("p") == 2;
   Tensor terms = e.mapped(

@@ -591,11 +591,30 @@ Tensor alignedOperand(Call &call, const Tensor &operand) {
   return call.e.reshape(operand, sizes);
 }
 
+// Integer division by zero is an error in ATen; kernels only make sure that it does not trap.
+void checkDivisor(Call &call, const PointwiseRow &row, ArrayRef<Operand> operands, ScalarType promoted) {
+  static constexpr StringRef divisions[] = {"div.Tensor_mode", "div.Scalar_mode", "floor_divide", "remainder", "fmod"};
+  if (isFloat(promoted) || operands.size() != 2 || !llvm::is_contained(divisions, row.name))
+    return;
+  Emitter &e = call.e;
+  if (operands[1].tensor) {
+    CheckDivisorOp::create(e.b, e.loc, operands[1].tensor.value, call.describe(operands[1].tensor));
+    return;
+  }
+  if (operands[1].number.isConstant() && operands[1].number.integer != 0)
+    return;
+  Value zero = scalarConstant(e.b, e.loc, ScalarType::Int64, int64_t{0});
+  Value number = operands[1].number.materialize(e.b, e.loc, ScalarType::Int64);
+  Value holds = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::ne, number, zero);
+  call.require(holds, call.describe({}) + ": integer division by zero; give divisors other than zero");
+}
+
 } // namespace
 
 Tensor tenon::aten::applyRow(Call &call, const PointwiseRow &row, SizesRef sizes, ScalarType result) {
   SmallVector<Operand> operands = collectOperands(call, row);
   ScalarType promoted = promotedType(row, operands), compute = computeType(promoted);
+  checkDivisor(call, row, operands, promoted);
   SmallVector<Tensor> tensors;
   bool isFirst = true;
   for (const Operand &operand : operands) {

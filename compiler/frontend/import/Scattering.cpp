@@ -15,14 +15,14 @@ using namespace tenon::aten;
 
 //===--- parts -------------------------------------------------------------------------------------------------------===//
 
-// `self` with updates applied; see tenon.scatter for `coordinates`. Indices are checked where they are `checked`.
+// `self` with updates applied; see tenon.scatter for `coordinates`. Negative indices are errors unless they `wrap`.
 static Tensor createScatter(Call &call, const Tensor &self, ArrayRef<Tensor> indices, const Tensor &updates,
-                            ScatterKind kind, ArrayRef<int64_t> coordinates) {
+                            ScatterKind kind, ArrayRef<int64_t> coordinates, bool wraps = false) {
   Emitter &e = call.e;
   SmallVector<Value> values;
   for (auto [dim, coordinate] : llvm::enumerate(coordinates))
     if (coordinate < 0)
-      e.checkIndex(indices[-1 - coordinate], self.sizes[dim], call.node.target);
+      call.checkIndex(indices[-1 - coordinate], self.sizes[dim], wraps);
   for (const Tensor &index : indices)
     values.push_back(e.broadcast(index, updates.sizes).value);
   auto op = ScatterOp::create(e.b, e.loc, TypeRange{self.value.getType()}, values, updates.value, ValueRange{self.value},
@@ -220,7 +220,8 @@ static Results importIndexFill(Call &call) {
   ScalarType dtype = call.resultDtype();
   Tensor value = call.isTensor("value") ? e.cast(call.tensor("value"), dtype) : e.fill({}, dtype, call.scalar("value"));
   ScatterOperands o = lineOperands(call, value);
-  return {like(e, createScatter(call, o.target, o.index, o.source, ScatterKind::Set, coordinatesAlong(o.target.rank(), o.dim)),
+  return {like(e, createScatter(call, o.target, o.index, o.source, ScatterKind::Set, coordinatesAlong(o.target.rank(), o.dim),
+                                /*wraps=*/true),
                o.self)};
 }
 
@@ -247,12 +248,16 @@ static Tensor maskedScatter(Call &call, const Tensor &self, const Tensor &mask, 
   if (staticSize(flatSource.sizes[0]) == 0)
     return self;
   Tensor number = e.cumulativeSum(e.cast(flatMask, ScalarType::Int64), 0);
+  Size length = flatSource.sizes[0];
+  call.checkIndex(number, e.add(length, e.size(1)));
+  if (!staticSize(length)) // one element more, since the source may have none
+    flatSource = e.insertSlice(e.fill(Sizes{e.add(length, e.size(1))}, source.dtype, Scalar::of(int64_t{0})), flatSource, 0,
+                               e.size(0));
   // Places before the first true element read element 0; what they read is not used.
   Tensor position = e.pointwise(number, number.sizes, ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange args) {
     Math m(b, loc, ScalarType::Int64);
     return m.max(m.sub(args[0], m.constant(1)), m.constant(0));
   });
-  e.checkIndex(position, flatSource.sizes[0], call.node.target);
   Tensor values = e.gather(flatSource, position, e.b.getMultiDimIdentityMap(1), position.sizes,
                            [&](OpBuilder &b, Location loc, ValueRange args) {
                              return SmallVector<Value>{arith::IndexCastOp::create(b, loc, b.getIndexType(), args[0])};
@@ -328,7 +333,7 @@ static Tensor putByIndices(Call &call, const Tensor &self, ArrayRef<Tensor> indi
     coordinates[dim] = -1 - static_cast<int64_t>(aligned.size());
     aligned.push_back(e.reshape(indices[dim], sizes));
   }
-  return createScatter(call, self, aligned, e.broadcast(values, loop), kind, coordinates);
+  return createScatter(call, self, aligned, e.broadcast(values, loop), kind, coordinates, /*wraps=*/true);
 }
 
 static Results importIndexPut(Call &call) {
@@ -341,11 +346,9 @@ static Results importIndexPut(Call &call) {
     indices.pop_back();
   if (indices.empty())
     return {call.unsupported("no index at all")};
-  if (llvm::any_of(indices, isMask)) {
-    if (indices.size() != 1 || accumulates)
-      return {call.unsupported("a boolean index beside others, or one that accumulates")};
+  if (indices.size() == 1 && isMask(indices[0]) && !accumulates)
     return {putByMask(call, self, indices[0], values)};
-  }
+  indices = withoutMasks(call, indices);
   indices.resize(self.rank());
   return {putByIndices(call, self, indices, values, accumulates ? ScatterKind::Add : ScatterKind::Set)};
 }

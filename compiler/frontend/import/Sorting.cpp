@@ -154,7 +154,7 @@ static Results importOneHot(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self");
   Sizes sizes = call.resultSizes();
-  e.checkIndex(self, sizes.back(), call.node.target);
+  call.checkIndex(self, sizes.back());
   int64_t rank = self.rank();
   return {e.mapped(self, e.dimsMap(rank + 1, llvm::to_vector(llvm::seq<int64_t>(0, rank))), sizes, ScalarType::Int64,
                    [&](OpBuilder &b, Location loc, ValueRange args) {

@@ -22,6 +22,17 @@ void Symbols::define(StringRef symbol, Scalar value, bool atEntry) {
     late.insert(symbol.str());
 }
 
+void Symbols::defineLate(StringRef symbol, Scalar value, bool isBounded) {
+  define(symbol, value, /*atEntry=*/false);
+  if (!isBounded)
+    unbounded.insert(symbol.str());
+}
+
+bool Symbols::isBounded(const SymExpr &expr) const {
+  return !unbounded.count(expr.kind == SymExpr::Kind::Symbol ? expr.name : "") &&
+         llvm::all_of(expr.operands, [&](const SymExpr &operand) { return isBounded(operand); });
+}
+
 bool Symbols::allDefined(const SymExpr &expr) const {
   if (expr.kind == SymExpr::Kind::Symbol)
     return isDefined(expr.name);
@@ -151,7 +162,8 @@ static Value floorOfQuotient(Emitter &e, Value x, Value y) {
 // Functions of real numbers that give one; those of two operands take more from left to right.
 static std::optional<Scalar> realFunction(Emitter &e, StringRef name, ArrayRef<Scalar> args) {
   static constexpr std::pair<StringLiteral, Value (*)(Emitter &, Value)> unary[] = {
-      {"TruncToFloat", unaryReal<math::TruncOp>}, {"OpaqueUnaryFn_sqrt", unaryReal<math::SqrtOp>}};
+      {"TruncToFloat", unaryReal<math::TruncOp>}, {"OpaqueUnaryFn_sqrt", unaryReal<math::SqrtOp>},
+      {"Abs", unaryReal<math::AbsFOp>}};
   static constexpr std::pair<StringLiteral, Value (*)(Emitter &, Value, Value)> binary[] = {
       {"Add", binaryReal<arith::AddFOp>},     {"Max", binaryReal<arith::MaximumFOp>},
       {"Min", binaryReal<arith::MinimumFOp>}, {"FloatTrueDiv", binaryReal<arith::DivFOp>},
@@ -239,6 +251,8 @@ Scalar Symbols::evaluateCall(Emitter &e, const SymExpr &expr) {
     return fold([&](Size x, Size y) { return e.max(x, y); });
   if (name == "Min")
     return fold([&](Size x, Size y) { return e.min(x, y); });
+  if (name == "Abs" && args.size() == 1)
+    return fromSize(e.max(size(0), e.sub(e.size(0), size(0))));
   if ((name == "Pow" || name == "PowByNatural") && args.size() == 2 && args[1].isConstant() && args[1].integer >= 0) {
     Size result = e.size(1);
     for (int64_t i = 0; i < args[1].integer; ++i)

@@ -12,7 +12,11 @@
 using namespace mlir;
 using namespace tenon::aten;
 
-static Results importReshape(Call &call) { return {View::reshape(call.resultSizes())}; }
+static Results importReshape(Call &call) {
+  if (call.canView("self"))
+    return {View::reshape(call.resultSizes())};
+  return {call.e.reshape(call.tensor("self"), call.resultSizes())}; // a copy: what is written to it stays there
+}
 
 static Results importExpand(Call &call) {
   Sizes sizes = call.resultSizes();
@@ -111,7 +115,14 @@ static View selectView(Emitter &e, SizesRef sizes, int64_t dim, Size index) {
 static Results importSelect(Call &call) {
   Tensor self = call.tensor("self");
   int64_t dim = call.dim("dim", self.rank());
-  return {selectView(call.e, self.sizes, dim, wrapIndex(call.e, call.size("index"), self.sizes[dim]))};
+  Emitter &e = call.e;
+  Size given = call.size("index"), index = wrapIndex(e, given, self.sizes[dim]);
+  if (!staticSize(given)) {
+    using P = arith::CmpIPredicate;
+    Value isInside = arith::CmpIOp::create(e.b, e.loc, P::ult, e.index(index), e.index(self.sizes[dim]));
+    call.require(isInside, call.describe({}) + ": index {0} is out of range for size {1}", {e.index(given), e.index(self.sizes[dim])});
+  }
+  return {selectView(e, self.sizes, dim, index)};
 }
 
 static Results importUnbind(Call &call) {

@@ -43,14 +43,17 @@ static Results importUnfold(Call &call) {
   if (self.rank() == 0)
     return {e.unsqueeze(self, 0)};
   int64_t dim = call.dim("dimension", self.rank()), step = call.integer("step");
-  return {e.gather(self, {}, {}, call.resultSizes(), [&](OpBuilder &b, Location loc, ValueRange) {
-    SmallVector<Value> coordinates;
-    for (int64_t i = 0; i < self.rank(); ++i) {
-      Value at = loopIndex(b, loc, i);
-      coordinates.push_back(i == dim ? position(b, loc, at, step, loopIndex(b, loc, self.rank()), 1, 0) : at);
-    }
-    return coordinates;
-  })};
+  auto read = [=, rank = self.rank(), sizes = call.resultSizes()](Emitter &e, const Tensor &base) {
+    return e.gather(base, {}, {}, sizes, [&](OpBuilder &b, Location loc, ValueRange) {
+      SmallVector<Value> coordinates;
+      for (int64_t i = 0; i < rank; ++i) {
+        Value at = loopIndex(b, loc, i);
+        coordinates.push_back(i == dim ? position(b, loc, at, step, loopIndex(b, loc, rank), 1, 0) : at);
+      }
+      return coordinates;
+    });
+  };
+  return {View{read, nullptr}}; // windows may overlap
 }
 
 //===--- im2col, col2im ----------------------------------------------------------------------------------------------===//

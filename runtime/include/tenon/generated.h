@@ -82,6 +82,10 @@ public:
   virtual void *global(int32_t index) const = 0;
   /// The run's scratch memory, 64-byte aligned, at least `bytes` long; call once, first. Contents are undefined.
   virtual char *arena(int64_t bytes) = 0;
+  /// Memory number `number` besides the arena, for a size that is computed in the run; as the arena otherwise. Kept between runs.
+  virtual char *lateBuffer(int32_t number, int64_t bytes) = 0;
+  /// Tells the caller that dimension `dim` of output `index` has only `size` of the elements that it gave memory for.
+  virtual void setOutputSize(int32_t index, int32_t dim, int64_t size) = 0;
 
 protected:
   ~Run() = default;
@@ -102,8 +106,12 @@ void launch(Run &run, KernelFn *kernel, int64_t extent, int64_t unitCost, std::i
 /// Fails the run with `message`, in which {0}, {1}, … stand for `values`.
 [[noreturn]] void guardFailed(const char *message, std::initializer_list<int64_t> values);
 
-/// Fails the run where an element of `indices` lies outside [-size, size).
-void checkIndex(Run &run, const TensorView &indices, int64_t size, const char *what);
+/// Fails the run where an element of `indices` lies outside [0, size), or [-size, size) where negative ones count from the end
+/// (`wraps`).
+void checkIndex(Run &run, const TensorView &indices, int64_t size, const char *what, bool wraps = false);
+
+/// Fails the run where an element of `divisors` (integers) is zero.
+void checkDivisor(Run &run, const TensorView &divisors, const char *what);
 
 //===--- library ops -------------------------------------------------------------------------------------------------===//
 

@@ -146,19 +146,24 @@ public:
 
   DLDataType dtype() const { return dtype_; }
   const std::vector<int64_t> &shape() const { return shape_; }
-  size_t numElements() const { return numElements_; }
-  size_t sizeInBytes() const { return numElements_ * dtype_.bits / 8; }
+  size_t numElements() const {
+    size_t count = 1;
+    for (int64_t size : shape_)
+      count *= static_cast<size_t>(size);
+    return count;
+  }
+  size_t sizeInBytes() const { return numElements() * dtype_.bits / 8; }
   void *data() { return memory.get(); }
   const void *data() const { return memory.get(); }
 
   /// The elements in row-major order. `T` must be the tensor's type.
   template <typename T> std::span<T> values() {
     assert(is<T>() && "the tensor's element type");
-    return {static_cast<T *>(data()), numElements_};
+    return {static_cast<T *>(data()), numElements()};
   }
   template <typename T> std::span<const T> values() const {
     assert(is<T>() && "the tensor's element type");
-    return {static_cast<const T *>(data()), numElements_};
+    return {static_cast<const T *>(data()), numElements()};
   }
   template <typename T> bool is() const { return dtypeOf<T>().code == dtype_.code && dtypeOf<T>().bits == dtype_.bits; }
 

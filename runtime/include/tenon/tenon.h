@@ -132,11 +132,13 @@ typedef struct {
   /* Loads weights, packs them, computes constants. options may be NULL. On success *model is the caller's to release. */
   tenon_status (*model_load)(const tenon_load_options *options, tenon_model **model);
   void (*model_release)(tenon_model *model);
-  /* Shapes of the outputs for given inputs: fills shapes[i][0..ndim). */
+  /* Shapes of the outputs for given inputs: fills shapes[i][0..ndim). A size that depends on the values of inputs ("u0" in the
+     dims text) is the largest one possible. */
   tenon_status (*model_output_shapes)(tenon_model *model, const DLTensor *inputs, int32_t num_inputs, int64_t *const *shapes,
                                       int32_t num_outputs);
   /* Runs. Inputs may have any strides; outputs must be row-major and have the shapes model_output_shapes gives. The elements of
-     mutated inputs are overwritten: they have no stride of 0. */
+     mutated inputs are overwritten: they have no stride of 0. Sizes that depend on values are written to outputs[i].shape:
+     the output's elements stand row-major at the start of its memory. */
   tenon_status (*model_run)(tenon_model *model, const DLTensor *inputs, int32_t num_inputs, const DLTensor *outputs,
                             int32_t num_outputs);
   /* Puts every mutated buffer back to its value in the archive. */

@@ -22,6 +22,10 @@ std::string LoadedModel::implementation(int32_t site) const {
 
 void *RunContext::global(int32_t) const { return nullptr; }
 
+char *RunContext::lateBuffer(int32_t, int64_t) { return nullptr; }
+
+void RunContext::setOutputSize(int32_t, int32_t, int64_t) {}
+
 char *RunContext::arena(int64_t bytes) { return arena_.atLeast(static_cast<size_t>(bytes)); }
 
 int RunContext::numThreads() const { return owner.team.numThreads(); }

@@ -37,7 +37,7 @@ void outputShapes(tenon::Run &run, int64_t *const *shapes) {
 void run(tenon::Run &run) {
   int64_t s0 = checkedSize(run), extent = s0 + *static_cast<const int64_t *>(run.input(2));
   run.arena(s0 * 64);
-  tenon::checkIndex(run, tenon::view(tenon::DType::I64, run.input(0), {s0}, {1}), 10, "aten.embedding");
+  tenon::checkIndex(run, tenon::view(tenon::DType::I64, run.input(0), {s0}, {1}), 10, "aten.index", true);
   tenon::launch(run, kernel_gather, extent, 1, {run.input(0), run.input(1), run.output(0)}, {s0});
 }
 

@@ -1,6 +1,7 @@
 """Runs compiled models through their C interface (runtime/include/tenon/tenon.h) with ctypes and NumPy."""
 import ctypes
 import json
+import math
 import threading
 
 import numpy as np
@@ -261,6 +262,10 @@ class Model:
             arrays.append(np.empty([shapes[i][d] for d in range(info.ndim)], dtype))
             outputs[i] = _Tensor(arrays[i].ctypes.data, CPU, 0, info.ndim, info.dtype, shapes[i], None, 0)
         self._check(self._api.model_run(self._handle, inputs, len(arguments), outputs, count))
+        for i, info in enumerate(infos):
+            shape = tuple(shapes[i][d] for d in range(info.ndim))
+            if shape != arrays[i].shape:  # a size that depends on values
+                arrays[i] = arrays[i].reshape(-1)[: math.prod(shape)].reshape(shape)
         for i in mutated:
             arguments[i].write_back()
         return arrays

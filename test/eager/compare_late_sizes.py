@@ -1,0 +1,160 @@
+"""Results as long as values of the inputs say: masks, nonzero, repeats, sizes from items; arguments as in cases.py."""
+import os
+
+import eager  # first: skips where PyTorch is absent
+import cases
+import tenon
+import torch
+from cases import case
+from tenon.exporting import export
+from torch import nn
+from torch.export import Dim
+
+
+def compare(folder, f, *calls, dynamic_shapes=None):
+    """Exports the function `f` for the first of `calls` (tuples of inputs), and compares all with eager."""
+
+    class Function(nn.Module):
+        def forward(self, *args):
+            return f(*args)
+
+    first, *others = calls
+    eager.compare(Function().eval(), first, {}, folder, [(inputs, {}) for inputs in others],
+                  dynamic_shapes and (dynamic_shapes,))
+
+
+ROWS = Dim("rows", min=1, max=64)
+
+
+@case
+def positions_of_true_elements(folder):
+    calls = [(torch.tensor([0, 3, 0, 4, 5]),), (torch.zeros(5, dtype=torch.int64),), (torch.ones(5, dtype=torch.int64),)]
+    compare(folder, lambda x: (x.nonzero(), (x > 3).nonzero()), *calls)
+
+
+@case
+def positions_in_three_dimensions(folder):
+    compare(folder, lambda x: torch.nonzero(x > 0.5), (torch.rand(3, 4, 5),), (torch.zeros(3, 4, 5),))
+
+
+@case
+def positions_as_columns(folder):
+    compare(folder, lambda x: torch.where(x > 0), (torch.randn(4, 6),), (torch.ones(4, 6),), (-torch.ones(4, 6),))
+
+
+@case
+def selection_by_a_mask(folder):
+    def f(x, y):
+        kept = x[x > 0]
+        return kept, kept.exp() + 1, torch.masked_select(x, y.bool())
+
+    compare(folder, f, (torch.randn(5, 4), torch.tensor([0, 1, 1, 0])), (-torch.rand(5, 4), torch.zeros(4, dtype=torch.int64)))
+
+
+@case
+def selection_of_rows(folder):
+    def f(x, mask):
+        rows = x[mask]
+        return rows @ x.t(), rows.sum(0), rows.softmax(-1)
+
+    compare(folder, f, (torch.randn(6, 4), torch.tensor([1, 0, 1, 1, 0, 1]).bool()), (torch.randn(6, 4), torch.ones(6).bool()))
+
+
+@case
+def selection_within_a_result_of_known_size(folder):
+    compare(folder, lambda x: x[x > 0].sum(), (torch.randn(50),), (torch.randn(50),), (-torch.ones(50),))
+
+
+@case
+def selection_of_dynamic_rows(folder):
+    compare(folder, lambda x: x[x[:, 0] > 0] * 2, (torch.randn(6, 4),), (torch.randn(1, 4),), (torch.randn(33, 4),),
+            dynamic_shapes=({0: ROWS},))
+
+
+@case
+def writes_by_masks(folder):
+    def f(x, v):
+        x, y, z = x.clone(), x.clone(), x.clone()
+        x[x > 0] = -1
+        y[y[:, 0] > 0] = v
+        z[z[:, 0] > 0, 1] = 7
+        return x, y, z
+
+    compare(folder, f, (torch.randn(6, 4), torch.randn(4)), (torch.ones(6, 4), torch.randn(4)), (-torch.ones(6, 4), torch.randn(4)))
+
+
+@case
+def writes_of_what_a_mask_selects(folder):
+    def f(x):
+        y = torch.zeros_like(x)
+        mask = x > 0
+        y[mask] = x[mask] * 2
+        return y
+
+    compare(folder, f, (torch.randn(6, 4),), (torch.ones(6, 4),), (-torch.ones(6, 4),))
+
+
+@case
+def repeats(folder):
+    def f(x, n):
+        return torch.repeat_interleave(x, n, dim=0).sum(0), torch.repeat_interleave(n).float().mean()
+
+    compare(folder, f, (torch.randn(3, 4), torch.tensor([2, 0, 3])), (torch.randn(3, 4), torch.tensor([1, 1, 9])))
+
+
+@case
+def repeats_of_known_length(folder):
+    compare(folder, lambda x, n: torch.repeat_interleave(x, n, dim=0, output_size=5), (torch.randn(3, 4), torch.tensor([2, 0, 3])),
+            (torch.randn(3, 4), torch.tensor([0, 5, 0])))
+
+
+@case
+def sizes_from_items(folder):
+    def f(x, n):
+        k = n.item()
+        torch._check(k >= 1)
+        torch._check(k <= 10)
+        return torch.arange(k), x[:k] * 2, torch.zeros(k, 3) + x[0, 0], x.narrow(0, 0, k).sum()
+
+    compare(folder, f, (torch.randn(10, 3), torch.tensor(4)), (torch.randn(10, 3), torch.tensor(10)), (torch.randn(10, 3), torch.tensor(1)))
+
+
+@case
+def asserts_at_run_time(folder):
+    class Cut(nn.Module):
+        def forward(self, x, n):
+            k = n.item()
+            torch._check(k >= 1)
+            torch._check(k <= 10)
+            return x[:k] * 2
+
+    path = os.path.join(folder, "model.pt2")
+    export(Cut().eval(), (torch.randn(10, 3), torch.tensor(4)), path=path)
+    model = tenon.load(eager.compile_program(path))
+    for bad in 0, 11:
+        try:
+            model.run_flat([torch.randn(10, 3), torch.tensor(bad)])
+        except tenon.TenonError as error:
+            assert str(bad) in str(error), error
+            continue
+        raise AssertionError(f"a size of {bad} was taken")
+
+
+@case
+def outputs_without_a_bound_are_refused(folder):
+    class Fill(nn.Module):
+        def forward(self, n):
+            return torch.zeros(n.item())
+
+    path = os.path.join(folder, "model.pt2")
+    export(Fill().eval(), (torch.tensor(4),), path=path)
+    try:
+        eager.compile_program(path)
+    except eager.Unsupported as error:
+        assert "a size that values decide and nothing bounds" in str(error), error
+        return
+    raise AssertionError("it was compiled")
+
+
+if __name__ == "__main__":
+    cases.main()
