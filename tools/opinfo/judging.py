@@ -20,7 +20,7 @@ from programs import call
 
 ERROR_FACTOR = 3.0
 ERROR_FLOOR = {torch.float32: 1e-5, torch.float64: 1e-13, torch.float16: 2.0**-10, torch.bfloat16: 2.0**-7}
-# The largest relative errors of ATen's functions in double precision where they exceed the floor, measured with mpmath over
+# The largest relative errors of ATen's functions in double precision where they exceed the floor, measured with SciPy over
 # [-9, 9]. Its trigamma cuts the asymptotic series after three terms.
 ATEN_ERRORS = {"polygamma": 5e-10, "special.polygamma": 5e-10}
 WIDE = {torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64,

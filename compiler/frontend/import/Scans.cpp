@@ -62,6 +62,25 @@ static Tensor sampleDistances(Emitter &e, const Tensor &x, const Tensor &y, int6
                    [](Math &m, ValueRange args) { return m.sub(args[0], args[1]); });
 }
 
+// Sums (and products with distances) of integer samples wrap in their own dtype, before anything becomes a float: ATen's order.
+static Tensor sumOfSamples(Emitter &e, const Tensor &a, const Tensor &b) {
+  return e.compute({a, b}, a.dtype, [](Math &m, ValueRange args) { return m.add(args[0], args[1]); });
+}
+
+static Tensor scaled(Emitter &e, const Tensor &tensor, double factor, ScalarType compute) {
+  return e.compute({tensor}, compute, [&](Math &m, ValueRange args) { return m.mul(args[0], m.constant(factor)); });
+}
+
+// The integral as ATen computes it for samples that are equally far apart: the sum without half of its ends.
+static Tensor integralOfEquidistant(Emitter &e, const Tensor &y, int64_t dim, double distance, ScalarType compute) {
+  Size last = e.sub(y.sizes[dim], e.size(1));
+  Tensor ends = sumOfSamples(e, e.slice(y, dim, e.size(0), e.size(1)), e.slice(y, dim, last, e.size(1)));
+  Tensor half = e.sum(scaled(e, ends, 0.5, compute), dim, compute), total = e.sum(e.cast(y, compute), dim, compute);
+  return e.compute({total, half}, compute, [&](Math &m, ValueRange args) {
+    return m.mul(m.sub(args[0], args[1]), m.constant(distance));
+  });
+}
+
 // Areas between neighbouring samples, summed up or, where `accumulates`, as running sums.
 static Results importTrapezoid(Call &call, bool accumulates) {
   Emitter &e = call.e;
@@ -70,17 +89,19 @@ static Results importTrapezoid(Call &call, bool accumulates) {
   ScalarType dtype = call.resultDtype(), compute = computeType(dtype);
   if (y.rank() == 0)
     return {call.unsupported("an integral of a number")};
+  if (!call.has("x") && !accumulates)
+    return {e.cast(integralOfEquidistant(e, y, dim, call.real("dx"), compute), dtype)};
   Size count = e.sub(y.sizes[dim], e.size(1));
-  SmallVector<Tensor> operands{e.slice(y, dim, e.size(0), count), e.slice(y, dim, e.size(1), count)};
+  Tensor areas = sumOfSamples(e, e.slice(y, dim, e.size(0), count), e.slice(y, dim, e.size(1), count));
   double distance = 1;
-  if (call.has("x"))
-    operands.push_back(sampleDistances(e, call.tensor("x"), y, dim));
-  else
+  if (call.has("x")) {
+    Tensor width = sampleDistances(e, call.tensor("x"), y, dim);
+    areas = e.compute({areas, width}, promoteTypes(y.dtype, width.dtype),
+                      [](Math &m, ValueRange args) { return m.mul(args[0], args[1]); });
+  } else {
     distance = call.real("dx");
-  Tensor areas = e.compute(operands, compute, [&](Math &m, ValueRange args) {
-    Value width = args.size() > 2 ? args[2] : m.constant(distance);
-    return m.mul(m.mul(m.add(args[0], args[1]), width), m.constant(0.5));
-  });
+  }
+  areas = scaled(e, areas, distance / 2, compute);
   return {e.cast(accumulates ? e.cumulativeSum(areas, dim) : e.sum(areas, dim, compute), dtype)};
 }
 
