@@ -235,11 +235,16 @@ public:
   }
 
 private:
+  SmallVector<int64_t> shapeWithHeads(RankedTensorType type) const {
+    SmallVector<int64_t> shape = batch;
+    llvm::append_range(shape, type.getShape().take_back(2));
+    return shape;
+  }
+
   /// The tensor as [B, H, rows, columns]; null where that takes sizes that are not known here.
   Value withHeads(Value tensor) {
     auto type = cast<RankedTensorType>(tensor.getType());
-    SmallVector<int64_t> shape = batch;
-    llvm::append_range(shape, type.getShape().take_back(2));
+    SmallVector<int64_t> shape = shapeWithHeads(type);
     if (type.getShape() == ArrayRef(shape))
       return tensor;
     int64_t elements = 1, wanted = 1;
@@ -255,8 +260,7 @@ private:
   /// As withHeads, for what is only written.
   Value initWithHeads(Value init) {
     auto type = cast<RankedTensorType>(init.getType());
-    SmallVector<int64_t> shape = batch;
-    llvm::append_range(shape, type.getShape().take_back(2));
+    SmallVector<int64_t> shape = shapeWithHeads(type);
     if (type.getShape() == ArrayRef(shape))
       return init;
     if (!type.hasStaticShape() || ShapedType::isDynamicShape(shape))
