@@ -313,7 +313,7 @@ std::optional<Tensor> Emitter::asSigned(const Tensor &tensor) {
   }
 }
 
-static SmallVector<int64_t> otherDims(int64_t rank, ArrayRef<int64_t> dims) {
+SmallVector<int64_t> tenon::aten::otherDims(int64_t rank, ArrayRef<int64_t> dims) {
   SmallVector<int64_t> others;
   for (int64_t dim = 0; dim < rank; ++dim)
     if (!llvm::is_contained(dims, dim))

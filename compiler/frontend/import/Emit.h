@@ -41,6 +41,8 @@ bool isStatic(SizesRef sizes);
 /// True where a size is known to be zero: a tensor of these sizes has no elements.
 bool isEmpty(SizesRef sizes);
 bool isOne(Size size);
+/// The dimensions of a tensor of rank `rank` that are not among `dims`, in order.
+llvm::SmallVector<int64_t> otherDims(int64_t rank, llvm::ArrayRef<int64_t> dims);
 
 /// A Python number: a constant, or a run-time value (index, f64 or i1).
 struct Scalar {

@@ -48,14 +48,6 @@ static Size countOf(Emitter &e, const Tensor &tensor, ArrayRef<int64_t> dims) {
   return e.product(sizes);
 }
 
-static SmallVector<int64_t> otherDims(int64_t rank, ArrayRef<int64_t> dims) {
-  SmallVector<int64_t> others;
-  for (int64_t dim = 0; dim < rank; ++dim)
-    if (!llvm::is_contained(dims, dim))
-      others.push_back(dim);
-  return others;
-}
-
 static Scalar asScalar(Size size) {
   return staticSize(size) ? Scalar::of(*staticSize(size)) : Scalar{ScalarType::Int64, 0, 0, cast<Value>(size)};
 }
