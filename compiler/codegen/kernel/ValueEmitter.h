@@ -111,6 +111,7 @@ private:
   Lane load(const Access &access, unsigned instance);
   Lane loadFrom(unsigned buffer, const Address &address);
   Address addressOf(const Access &access, unsigned instance);
+  Address sumOf(llvm::SmallVector<std::pair<Lane, const SizeProduct *>> terms);
   void addTerm(Address &address, Lane position, const SizeProduct &stride);
   void addOffset(Address &address, mlir::Value term, unsigned depth);
   mlir::Value allLanes();
