@@ -2,22 +2,24 @@
 
     compare_arm.py                        a subset of everything, in seconds to minutes
     compare_arm.py --full                 everything, at every length
-    compare_arm.py --full --suites tails  one kind:
-        models     the tiny models of tools/bench/models.py
-        zoo        tiny models of tools/zoo: evenly spaced entries of the torchvision and transformers families, the next
-                   one in the place of a model that is too large for an emulator
-        snippets   the modules of compare_*.py
-        tails      one module per kernel family, at sizes around every vector length
-        half       tiny models in bf16 and f16, strict
-        precision  tiny f32 models compiled with --precision bf16 and f16: the angle to f64, and BFMMLA where the CPU has it
-        refusals   models for SVE, loaded on a CPU without it; what the arm64 tool's inspect says of one
+    compare_arm.py --full --suites zoo --results zoo.json --minutes 6
+                                          kept in a file and broken off: the same command goes on, until the table is whole
     compare_arm.py --suites models --names gpt2,t5_small --configurations neoverse-v1@512,generic@0
 
-Needs PyTorch, qemu-aarch64, clang with the arm64 libraries, and the arm64 CLI (TENON_AARCH64); where one is absent the test is
-skipped (return code 77).
+Suites:
+    models     the tiny models of tools/bench/models.py
+    zoo        tiny convolution nets and transformers of tools/zoo
+    cases      the cases of compare_*.py: losses, dynamic sizes, state, recurrence, control flow, windows, …
+    tails      one module per kernel family, at sizes around every vector length
+    half       tiny models in bf16 and f16, strict
+    precision  tiny f32 models compiled with --precision bf16 and f16: the angle to f64, and BFMMLA where the CPU has it
+    full_size  models of tools/bench/models.py at full size, at one length
+    refusals   models for SVE, loaded on a CPU without it; what the arm64 tool's inspect says of one
+
+Prints a table of the errors. Needs PyTorch, qemu-aarch64, clang with the arm64 libraries, and the arm64 CLI (TENON_AARCH64);
+where one is absent the test is skipped (return code 77). Return code 3: broken off by --minutes.
 """
 import argparse
-import collections
 import importlib
 import os
 import subprocess
@@ -26,24 +28,40 @@ import tempfile
 import traceback
 
 import emulation  # first: skips where PyTorch is absent
+import cases
 import compare_half
 import eager
 import models
-import snippets
 import tails
 import torch
+from results import Results
+
+NOT_COMPLETE = 3
 
 # What a model is compiled for, and the vector length in bits it is run at (0: a CPU without SVE).
-FULL = [("generic", 0), *[("neoverse-v1", n) for n in emulation.LENGTHS], ("neoverse-v2", 128), ("neoverse-v2", 512)]
-SUBSET = [("generic", 0), ("neoverse-v1", 256), ("neoverse-v2", 2048)]
-SNIPPET_FILES = ("compare_snippets", "compare_indexing", "compare_losses")
-# So many entries of each zoo family, of at most so many parameters: torchvision's keep their widths when tiny.
-ZOO_FAMILIES = {"tv_cls": 14, "hf": 16}
-MAX_PARAMETERS = 26e6
+FULL = ["generic@0", *[f"neoverse-v1@{bits}" for bits in emulation.LENGTHS], "neoverse-v2@128", "neoverse-v2@512"]
+SUBSET = ["generic@0", "neoverse-v1@256", "neoverse-v2@2048"]
+# A case is about one mechanism and not about a length.
+CONFIGURATIONS_OF_CASES = ["generic@0", "neoverse-v1@256", "neoverse-v2@512"]
+CASE_FILES = ("snippets", "functions", "losses", "indexing", "products", "windows", "recurrent", "dynamic", "late_sizes", "state",
+              "control_flow", "checks", "forms")
+CASES_PER_CASE_OF_SUBSET = 24
+# Convolution nets whose widths an emulator can bear (torchvision's tiny ones keep them), and transformers of all kinds.
+ZOO = {
+    "tv_cls": ("squeezenet1_0", "mobilenet_v3_large", "densenet121", "efficientnet_b0", "googlenet", "maxvit_t", "mnasnet0_5",
+               "regnet_x_400mf", "resnet18", "shufflenet_v2_x0_5"),
+    "hf": ("gpt2_mask", "llama", "qwen2_mask", "gemma3_text", "falcon", "olmoe", "mpt", "olmo3", "bert_mlm", "layoutlm_seqcls",
+           "bigbird_sparse_mlm", "deberta_v2_mlm", "tapas", "t5_small", "mbart_s2s", "patchtst", "vit", "swin", "vivit", "clip",
+           "convnext", "poolformer", "wav2vec2_ctc", "whisper_tiny", "moonshine"),
+}
 HALF_MODELS = ("bert_base", "mobilenet_v3_large", "resnet50", "gpt2", "t5_small", "vit_b_16")
 # Tiny convolution nets with random weights turn by more than the bound in bf16, on x86-64 as well.
 LOWERED_MODELS = ("bert_base", "gpt2", "t5_small", "vit_b_16")
+FULL_SIZE_MODELS = ("resnet50", "bert_base", "gpt2")
 CPUS_WITH_BFMMLA = ("neoverse-v1", "neoverse-v2", "neoverse-n2")
+
+
+# --- suites of modules: a name, and what makes (module, args, kwargs, dynamic shapes) --------------------------------------------
 
 
 def bench_models(full):
@@ -51,31 +69,22 @@ def bench_models(full):
         yield name, lambda name=name: (*models.build(name, tiny=True), None)
 
 
+def full_size_models(full):
+    for name in FULL_SIZE_MODELS if full else ():
+        yield name, lambda name=name: (*models.build(name), None)
+
+
 def zoo_models(full):
-    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../tools"))
+    for family, names in ZOO.items():
+        for name in names if full else names[:1]:
+            yield f"{family}/{name}", lambda name=f"{family}/{name}": zoo_model(name)
+
+
+def zoo_model(name):
     import zoo
 
-    for family, count in ZOO_FAMILIES.items():
-        names = zoo.names([family])
-        starts = [i * len(names) // count for i in range(count)] if full else [0]
-        for start, end in zip(starts, [*starts[1:], len(names)]):
-            yield names[start], lambda candidates=names[start:end]: first_small(zoo, candidates)
-
-
-def first_small(zoo, names):
-    for name in names:
-        module, args, kwargs, _ = zoo.build(name, tiny=True)
-        if sum(parameter.numel() for parameter in module.parameters()) <= MAX_PARAMETERS:
-            break
-    return module, args, kwargs, None
-
-
-def registered_snippets(full):
-    for file in SNIPPET_FILES if full else SNIPPET_FILES[:1]:
-        snippets.SNIPPETS.clear()
-        importlib.import_module(file)
-        for name, (module, make_inputs) in list(snippets.SNIPPETS.items()):
-            yield name, lambda module=module, make_inputs=make_inputs: (module(), make_inputs(), {}, None)
+    example = zoo.build(name, tiny=True)
+    return example.module, example.args, example.kwargs, None
 
 
 def tail_sizes(full):
@@ -102,94 +111,130 @@ def lowered_models(full):
             yield f"{name}/{precision}", lambda name=name: (*models.build(name, tiny=True), None)
 
 
-SUITES = {"models": bench_models, "zoo": zoo_models, "snippets": registered_snippets, "tails": tail_sizes, "half": half_models,
-          "precision": lowered_models}
+MODULE_SUITES = {"models": bench_models, "zoo": zoo_models, "tails": tail_sizes, "half": half_models, "precision": lowered_models,
+                 "full_size": full_size_models}
 
 
-def check_bfmmla(case, configurations):
-    """Prints and returns how many runs of a model in bf16 lack BFMMLA though they are compiled for a CPU with it."""
-    wrong = 0
-    for cpu, bits in configurations:
-        expected = cpu in CPUS_WITH_BFMMLA
-        found = case.executes_bfmmla(cpu, bits)
-        print(f"  {cpu}@{bits or 'no-SVE'}: {'BFMMLA' if found else 'no BFMMLA'}{'' if found == expected else ': FAILED'}", flush=True)
-        wrong += found != expected
-    return wrong
+def bfmmla_is_as_expected(case, cpu, bits):
+    """Whether a model in bf16 comes to BFMMLA exactly on CPUs that have it."""
+    return case.executes_bfmmla(cpu, bits) == (cpu in CPUS_WITH_BFMMLA)
 
 
-def check_entry(name, make, configurations, suite):
-    """Prints what came out; returns "agrees", "differs" or, where no target can have the module, "unsupported"."""
+def run_module(name, make, configurations, suite):
+    """The outcomes by configuration of one module, exported once and compiled once per CPU."""
+    precision = name.split("/")[-1]
     with tempfile.TemporaryDirectory() as folder:
         try:
             torch.manual_seed(0)
             module, args, kwargs, dynamic_shapes = make()
-            precision = name.split("/")[-1]
             flags = ("--precision", precision) if suite == "precision" else ()
             case = emulation.Case(name, module, args, kwargs, folder, dynamic_shapes, flags)
-            case.so_for(configurations[0][0])
+            case.so_for(emulation.parse_configuration(configurations[0])[0])
         except ImportError as error:
             emulation.skip(f"{error.name} is not installed")
         except (eager.Unsupported, emulation.NotExported) as error:  # the importer knows no targets
-            print(f"{name:28} unsupported: {str(error).strip()[:200]}", flush=True)
-            return "unsupported"
+            return dict.fromkeys(configurations, f"unsupported: {str(error).strip()}")
         except Exception as error:
-            print(f"{name}: FAILED: {''.join(traceback.format_exception_only(error)).strip()[:500]}", flush=True)
-            return "differs"
-        wrong = case.check(configurations)
-        if suite in ("half", "precision") and precision == "bf16":
-            wrong += check_bfmmla(case, configurations)
-        return "differs" if wrong else "agrees"
+            return dict.fromkeys(configurations, f"FAILED: {''.join(traceback.format_exception_only(error)).strip()}")
+        outcomes = {}
+        for configuration in configurations:
+            cpu, bits = emulation.parse_configuration(configuration)
+            outcomes[configuration] = case.outcome(cpu, bits)
+            if suite in ("half", "precision") and precision == "bf16" and not bfmmla_is_as_expected(case, cpu, bits):
+                outcomes[configuration] = f"FAILED: BFMMLA is {'absent' if cpu in CPUS_WITH_BFMMLA else 'there'}"
+        return outcomes
 
 
-def check_refusals():
+def run_module_suite(suite, options, configurations, results):
+    for name, make in MODULE_SUITES[suite](options.full or bool(options.names)):
+        if options.names and name not in options.names:
+            continue
+        if missing := results.missing(f"{suite}: {name}", configurations):
+            results.add(f"{suite}: {name}", run_module(name, make, missing, suite))
+
+
+# --- the cases of compare_*.py -------------------------------------------------------------------------------------------------
+
+
+def run_cases(options, configurations, results):
+    machines = {text: emulation.Emulated(*emulation.parse_configuration(text)) for text in configurations}
+    eager.machine = machines[configurations[0]]
+    for file in CASE_FILES:
+        cases.CASES.clear()
+        importlib.import_module("compare_" + file)
+        names = cases.chosen(options.names)
+        if not options.full and not options.names:
+            names = names[::CASES_PER_CASE_OF_SUBSET]
+        for name in names:
+            if missing := results.missing(f"{file}: {name}", configurations):
+                results.add(f"{file}: {name}", {c: run_case(name, machines[c]) for c in missing})
+    eager.machine = eager.Host()
+
+
+def run_case(name, machine):
+    eager.machine = machine
+    try:
+        return cases.run(name)
+    except Exception as error:
+        return f"FAILED: {''.join(traceback.format_exception_only(error)).strip()}"
+
+
+# --- refusals ------------------------------------------------------------------------------------------------------------------
+
+
+def check_refusals(results):
     """A model for SVE on a CPU without it ends with a sentence that names SVE, not with a signal."""
-    failed = 0
     with tempfile.TemporaryDirectory() as folder:
         module, args, kwargs = models.build("mobilenet_v3_large", tiny=True)
         case = emulation.Case("mobilenet_v3_large", module, args, kwargs, folder)
-        for cpu in ("neoverse-v1", "neoverse-v2", "neoverse-n2", "a64fx"):
-            refused = case.is_refused(cpu)
-            print(f"{cpu} on a CPU without SVE: {'refused' if refused else 'FAILED'}", flush=True)
-            failed += not refused
+        refused = {f"{cpu}@0": "agrees" if case.is_refused(cpu) else "FAILED" for cpu in ("neoverse-v1", "neoverse-v2", "neoverse-n2", "a64fx")}
+        results.add("refusals: CPU without SVE", refused)
         same = inspected([os.environ["TENON"]], case) == inspected(["qemu-aarch64", os.environ["TENON_AARCH64"]], case)
-        print(f"the arm64 tool's inspect: {'as the host\'s' if same else 'FAILED'}", flush=True)
-    return failed + (not same)
+        results.add("refusals: inspect as on the host", {"generic@0": "agrees" if same else "FAILED"})
 
 
 def inspected(tool, case):
     return subprocess.run([*tool, "inspect", case.so_for("neoverse-v1"), "--json"], capture_output=True, check=True).stdout
 
 
-def parse_configuration(text):
-    cpu, _, bits = text.partition("@")
-    return cpu, int(bits or 0)
+def configurations_of(suite, options):
+    if options.configurations:
+        return options.configurations
+    if suite == "full_size":
+        return FULL[2:3]
+    if suite == "cases":
+        return CONFIGURATIONS_OF_CASES if options.full else CONFIGURATIONS_OF_CASES[1:2]
+    return FULL if options.full else SUBSET
 
 
 def main():
+    listed = lambda text: text.split(",")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true")
-    parser.add_argument("--suites", default="models,zoo,snippets,tails,half,precision,refusals")
-    parser.add_argument("--names", help="only these entries")
-    parser.add_argument("--configurations")
+    parser.add_argument("--suites", type=listed, default=[*MODULE_SUITES, "cases", "refusals"])
+    parser.add_argument("--names", type=listed, help="only these entries (of cases: those whose name contains one of these)")
+    parser.add_argument("--configurations", type=listed)
+    parser.add_argument("--results", metavar="FILE", help="where results are kept, and what is there already is not run again")
+    parser.add_argument("--minutes", type=float, help="after so many, begin no further entry")
     options = parser.parse_args()
     emulation.require()
-    configurations = FULL if options.full else SUBSET
-    if options.configurations:
-        configurations = [parse_configuration(text) for text in options.configurations.split(",")]
-    emulation.check_lengths(sorted({bits for _, bits in configurations}))
-    suites = options.suites.split(",")
-    results = collections.Counter()
-    for suite in (suite for suite in suites if suite in SUITES):
-        # One snippet is about one mechanism and not about a length: one configuration, unless all are asked for.
-        some = configurations[1:2] if suite == "snippets" and not options.full and not options.configurations else configurations
-        for name, make in SUITES[suite](options.full or bool(options.names)):
-            if not options.names or name in options.names.split(","):
-                results[check_entry(name, make, some, suite)] += 1
-    not_refused = check_refusals() if "refusals" in suites else 0
-    print(", ".join(f"{count} {result}" for result, count in sorted(results.items())))
+    used = list(dict.fromkeys(c for suite in options.suites for c in configurations_of(suite, options)))
+    emulation.check_lengths(sorted({emulation.parse_configuration(c)[1] for c in used}))
+    results = Results(options.results, options.minutes)
+    for suite in options.suites:
+        if suite == "refusals":
+            check_refusals(results)
+        elif suite == "cases":
+            run_cases(options, configurations_of(suite, options), results)
+        else:
+            run_module_suite(suite, options, configurations_of(suite, options), results)
+    results.print_table([*FULL, *(c for c in used if c not in FULL)])
     # What eager_* tests compile for the host must compile for arm64: only the zoo has entries that no target has.
-    is_wrong = results["differs"] or not_refused or (results["unsupported"] and "zoo" not in suites)
-    sys.exit(1 if is_wrong else 0)
+    unsupported = [entry for entry, outcomes in results.entries.items() if not entry.startswith("zoo")
+                   and any(text.startswith("unsupported") for text in outcomes.values())]
+    if results.failed() or unsupported:
+        sys.exit(1)
+    sys.exit(0 if results.is_complete else NOT_COMPLETE)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def size_as_output(folder):
 
     path = os.path.join(folder, "model.pt2")
     export(Counts().eval(), (torch.randn(4, 3),), dynamic_shapes=({0: batch},), path=path)
-    model = tenon.load(eager.compile_program(path))
+    model = eager.load_program(path)
     for b in (4, 2, 11):
         assert int(model.run_flat([torch.randn(b, 3)])[1]) == 2 * b
 
@@ -239,7 +239,7 @@ def wrong_sizes(folder):
     path = os.path.join(folder, "model.pt2")
     export(module_of(lambda x, y: x.reshape(-1, 4) + y.sum()), (torch.randn(4, 8), torch.randn(4)),
            dynamic_shapes=(({0: rows, 1: 4 * Dim("quarter", min=2, max=16)}, {0: rows}),), path=path)
-    model = tenon.load(eager.compile_program(path))
+    model = eager.load_program(path)
     expect_error(model, [torch.randn(11, 8), torch.randn(11)], "has size 11 in dimension 0", "at most 10")
     expect_error(model, [torch.randn(1, 8), torch.randn(1)], "has size 1 in dimension 0", "at least 2")
     expect_error(model, [torch.randn(4, 8), torch.randn(5)], "has size 5 in dimension 0", "= 4")
@@ -252,7 +252,7 @@ def wrong_sizes(folder):
 def wrong_sizes_of_a_scalar(folder):
     path = os.path.join(folder, "model.pt2")
     export(module_of(lambda x: x.sum()), (torch.randn(4),), dynamic_shapes=(({0: Dim("n", min=2, max=9)},),), path=path)
-    model = tenon.load(eager.compile_program(path))
+    model = eager.load_program(path)
     expect_error(model, [torch.randn(10)], "has size 10 in dimension 0", "at most 9")
 
 

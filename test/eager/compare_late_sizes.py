@@ -130,7 +130,7 @@ def asserts_at_run_time(folder):
 
     path = os.path.join(folder, "model.pt2")
     export(Cut().eval(), (torch.randn(10, 3), torch.tensor(4)), path=path)
-    model = tenon.load(eager.compile_program(path))
+    model = eager.load_program(path)
     for bad in 0, 11:
         try:
             model.run_flat([torch.randn(10, 3), torch.tensor(bad)])

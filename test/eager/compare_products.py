@@ -76,4 +76,5 @@ def leaky(x):
     return F.rrelu(x), F.rrelu(x, 0.1, 0.5)
 
 
-main()
+if __name__ == "__main__":
+    main()

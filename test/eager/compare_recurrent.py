@@ -75,4 +75,5 @@ layers("not_a_number", lambda: nn.RNN(3, 5, nonlinearity="relu"), constant([[[na
 layers("infinities", lambda: nn.LSTM(2, 3), constant([[[1e30, -1e30], [3e38, 1.0]]]))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -90,4 +90,5 @@ def bags_of_half_precision(table, indices):
     return F.embedding_bag(indices, table, mode="sum"), F.embedding_bag(indices, table, mode="max")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -24,19 +24,40 @@ ERROR_FACTOR = 2.0
 ERROR_FLOOR = {torch.float32: 1e-5, torch.float64: 1e-12, torch.float16: 2.0**-10, torch.bfloat16: 2.0**-7}
 
 
+class Host:
+    """The machine that models are compiled for and run on, unless a test is to run under emulation; see emulation.Emulated."""
+
+    is_host = True
+    flags = ()  # of tenon compile
+    load = staticmethod(tenon.load)
+
+
+machine = Host()
+
+
 class Unsupported(Exception):
     """The compiler said that it cannot do the model (exit code 3); the text says what is missing."""
 
 
-def compile_program(path, *flags):
-    """Compiles the .pt2 at `path`; returns the path of the .so."""
+def compile_with_messages(path, *flags):
+    """Compiles the .pt2 at `path` for the machine; returns the path of the .so and what was printed on stderr."""
     so = os.path.splitext(path)[0] + ".so"
-    done = subprocess.run([os.environ["TENON"], "compile", path, "-o", so, *flags], capture_output=True, text=True)
+    done = subprocess.run([os.environ["TENON"], "compile", path, "-o", so, *machine.flags, *flags], capture_output=True, text=True)
     if done.returncode == 3:
         raise Unsupported(done.stderr)
     if done.returncode != 0:
         raise RuntimeError(f"tenon compile exited with {done.returncode}: {done.stderr}")
-    return so
+    return so, done.stderr
+
+
+def compile_program(path, *flags):
+    """Compiles the .pt2 at `path` for the machine; returns the path of the .so."""
+    return compile_with_messages(path, *flags)[0]
+
+
+def load_program(path, *flags):
+    """Compiles the .pt2 at `path` and loads it on the machine."""
+    return machine.load(compile_program(path, *flags))
 
 
 def to_double(value):
@@ -106,7 +127,7 @@ def compare(module, args, kwargs, folder, other_inputs=(), dynamic_shapes=None, 
     program = export(module, args, kwargs, dynamic_shapes=dynamic_shapes, path=path)
     if transform:
         torch.export.save(transform(program), path)
-    model = tenon.load(compile_program(path, *flags))
+    model = load_program(path, *flags)
     double = to_double_module(module)
     worst = 0.0
     for call_args, call_kwargs in [(args, kwargs), *other_inputs]:
@@ -129,7 +150,7 @@ def to_double_module(module):
 def compiled(folder, module, example, dynamic_shapes=None):
     path = os.path.join(folder, "model.pt2")
     export(copy.deepcopy(module), example, dynamic_shapes=dynamic_shapes, path=path)
-    return tenon.load(compile_program(path))
+    return load_program(path)
 
 
 def compare_state(folder, module, calls, dynamic_shapes=None):

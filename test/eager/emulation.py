@@ -7,7 +7,9 @@ import sys
 import tempfile
 
 import eager  # first: skips where PyTorch is absent
-from safetensors.torch import load_file
+import tenon
+import torch
+from safetensors.torch import load_file, save_file
 from tenon.exporting import export
 
 # SVE's vector lengths in bits that are powers of two; 0 stands for a CPU without SVE.
@@ -67,6 +69,90 @@ def check_lengths(lengths):
             assert got == bits, f"asked qemu for {bits} bits, got {got}"
             print(f"vector length {bits}: as asked")
 
+
+# --- a machine for compare_*.py ----------------------------------------------------------------------------------------------
+
+SERVER = "model_server"  # test/emulation, beside the arm64 CLI
+
+
+def parse_configuration(text):
+    """("neoverse-v1", 256) of "neoverse-v1@256"."""
+    cpu, _, bits = text.partition("@")
+    return cpu, int(bits or 0)
+
+
+def label(cpu, bits):
+    return f"{cpu}@{bits}"
+
+
+def machine(text):
+    """The machine that "CPU@BITS" names, whose emulator has been checked; skips the test where there is none."""
+    require()
+    cpu, bits = parse_configuration(text)
+    check_lengths([bits])
+    return Emulated(cpu, bits)
+
+
+class Emulated:
+    """An arm64 machine under qemu; stands for eager.Host."""
+
+    is_host = False
+
+    def __init__(self, cpu, bits):
+        self.flags, self.bits = ("--target", "aarch64", "--cpu", cpu), bits
+
+    def load(self, path):
+        return EmulatedModel(path, self.bits)
+
+
+class EmulatedModel:
+    """What tests use of tenon.Model, for a model that an emulated program has loaded."""
+
+    def __init__(self, path, bits):
+        self.stem = path[: -len(".so")]
+        server = os.path.join(os.path.dirname(os.environ["TENON_AARCH64"]), SERVER)
+        self.process = subprocess.Popen([*emulator(bits), server, path, "2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True)
+        self.read_answer()
+
+    def read_answer(self):
+        answer = self.process.stdout.readline().split(maxsplit=2)
+        assert answer, f"the emulated program ended with {self.process.wait()}"
+        if answer[0] == "failed":
+            raise tenon.TenonError(int(answer[1]), answer[2].rstrip("\n"))
+
+    def send(self, *words):
+        print(*words, file=self.process.stdin, flush=True)
+        self.read_answer()
+
+    def run_flat(self, tensors):
+        """As tenon.Model.run_flat, of torch tensors and numbers; also writes to inputs that the model mutates."""
+        tensors = [torch.as_tensor(tensor) for tensor in tensors]
+        inputs, outputs = self.stem + ".inputs.safetensors", self.stem + ".outputs.safetensors"
+        save_file({str(i): tensor.detach().resolve_conj().contiguous().clone() for i, tensor in enumerate(tensors)}, inputs)
+        self.send("run", inputs, outputs)
+        results = load_file(outputs)
+        for i, tensor in enumerate(tensors):
+            if f"input.{i}" in results:
+                tensor.detach().copy_(results.pop(f"input.{i}"))
+        results = [results[str(i)] for i in range(len(results))]
+        return [(result.view(torch.uint16) if result.dtype == torch.bfloat16 else result).numpy() for result in results]
+
+    def reset_state(self):
+        self.send("reset")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+    def __del__(self):
+        if not getattr(self, "process", None) or self.process.stdin.closed:
+            return
+        self.close()
+
+
+# --- models at several lengths ---------------------------------------------------------------------------------------------
 
 # The instruction's fixed bits; the others are registers.
 BFMMLA, BFMMLA_MASK = 0x6460E400, 0xFFE0FC00
@@ -138,28 +224,9 @@ class Case:
         done = self.run(cpu, 0, os.path.join(self.folder, "refused.safetensors"))
         return done.returncode > 0 and "this CPU lacks" in done.stderr and "sve" in done.stderr
 
-    def check(self, configurations):
-        """Prints a line with the errors by configuration, (CPU, bits); returns how many failed."""
-        cells, failures = [], []
-        broken = set()
-        for cpu, bits in configurations:
-            label = f"{cpu}@{bits or 'no-SVE'}"
-            if cpu in broken:
-                continue
-            try:
-                self.so_for(cpu)
-            except (RuntimeError, eager.Unsupported) as error:
-                broken.add(cpu)
-                failures.append(f"  {cpu}: {error}")
-                continue
-            try:
-                cells.append(f"{label} {self.error(cpu, bits):.1e}")
-            except AssertionError as error:
-                cells.append(f"{label} FAILED")
-                failures.append(f"  {label}: {error}")
-        print(f"{self.name:28} {'  '.join(cells)}", *failures, sep="\n" if failures else "", flush=True)
-        return len(failures)
-
-    def remove(self):
-        for path in [self.path, self.inputs, *self.compiled.values()]:
-            os.remove(path)
+    def outcome(self, cpu, bits):
+        """The largest error at one configuration as text, or "FAILED: ..."."""
+        try:
+            return f"{self.error(cpu, bits):.1e}"
+        except (AssertionError, RuntimeError, eager.Unsupported) as error:
+            return f"FAILED: {error}"

@@ -1,13 +1,9 @@
-"""Registration of small modules that are compared with eager, and the loop that runs them; see compare_snippets.py."""
-import sys
-import tempfile
-import traceback
-
+"""Registration of small modules that are compared with eager, as cases (see cases.py); an example is compare_snippets.py."""
 import eager  # first: skips where PyTorch is absent
+import cases
 import torch
+from cases import main  # of files with snippets
 from torch import nn
-
-SNIPPETS = {}
 
 
 def snippet(*inputs):
@@ -25,7 +21,12 @@ def snippet(*inputs):
 
 def register_module(name, module, *inputs):
     """Registers a module class, for snippets with parameters."""
-    SNIPPETS[name] = (module, lambda: tuple(make() for make in inputs))
+
+    def compare(folder):
+        torch.manual_seed(0)
+        return eager.compare(module(), tuple(make() for make in inputs), {}, folder)
+
+    cases.CASES[name] = compare
     return module
 
 
@@ -43,19 +44,3 @@ def booleans(*shape):
 
 def constant(values, dtype=None):
     return lambda: torch.tensor(values, dtype=dtype)
-
-
-def main():
-    chosen = {name: s for name, s in SNIPPETS.items() if not sys.argv[1:] or any(text in name for text in sys.argv[1:])}
-    failed = []
-    for name, (module, make_inputs) in chosen.items():
-        torch.manual_seed(0)
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                print(f"{name}: error {eager.compare(module(), make_inputs(), {}, folder):.2e}", flush=True)
-            except Exception as error:
-                failed.append(name)
-                text = "".join(traceback.format_exception_only(error)).strip()
-                print(f"{name}: FAILED: {text[:1500]}", flush=True)
-    print(f"{len(chosen) - len(failed)} of {len(chosen)} snippets agree")
-    sys.exit(1 if failed else 0)
