@@ -37,6 +37,14 @@ class Floats(unittest.TestCase):
             self.assertIsNone(judge(torch.neg, (x,), -x * (1 + good)))
             self.assertIsNotNone(judge(torch.neg, (x,), -x * (1 + bad)), dtype)
 
+    def test_eager_s_error_is_that_of_either_order_of_sums(self):
+        def call(x):  # 1e-4 where columns are contiguous, exact elsewhere
+            return x.double().add(0.0 if x.stride(-1) == 1 else 1e-4).to(x.dtype)
+
+        ones = torch.ones(4, 4)
+        self.assertIsNone(judge(call, (ones,), ones + 2.9e-4))
+        self.assertRegex(judge(call, (ones,), ones + 3.2e-4), "eager's own 1.0e-04")
+
     def test_one_wrong_element_is_found(self):
         wrong = self.x.exp()
         wrong[37] = wrong[36]

@@ -58,6 +58,16 @@ class Program:
     def inputs(self):
         return self.module.inputs
 
+    def refusal(self):
+        """Why the exported program does not take its own inputs when PyTorch runs it; None where it does. An assertion that
+        torch.export derives may be narrower than eager: of masked_select it says that the result is not longer than the
+        first argument, which a mask of more elements breaks."""
+        try:
+            self.exported.module()(*self.inputs)
+        except Exception as error:
+            return str(error)
+        return None
+
     def split(self, results):
         """The program's results, call by call."""
         remaining = iter(results)

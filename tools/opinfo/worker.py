@@ -98,6 +98,8 @@ class Worker:
         try:
             results = self._run(so, program)
         except Exception as error:
+            if len(group) == 1 and (why := program.refusal()):
+                return for_one(ABSENT, f"the exported program refuses what eager takes: {general(why)}")
             return for_one(FAILED, f"run: {general(str(error))}")
         rows = []
         for (sample, reference), actual in zip(group, results, strict=True):
