@@ -18,6 +18,8 @@
 // 3. A value that a low product multiplies is stored low by its producer, if it may: the rounding is then part of an epilogue
 //    or a kernel, and other readers read half the bytes. Where the producer may not (an input, an output, a reduction), the
 //    product gets a rounded copy. All other values stay f32: a residual stream that only norms and sums read is never rounded.
+// 4. The leading convolutions stay f32: a convolutional network starts with few weights on many pixels, and each of its layers
+//    amplifies the rounding errors of those before it. Their weights cost little memory.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -25,6 +27,8 @@
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/Remarks.h"
 #include "compiler/passes/ScalarChain.h"
+
+#include "mlir/Analysis/SliceAnalysis.h"
 
 namespace tenon {
 #define GEN_PASS_DEF_LOWERPRECISION
@@ -38,11 +42,16 @@ using namespace tenon;
 /// elements drown in f16's subnormals. bf16 has f32's range.
 static constexpr double smallestMagnitudeInF16 = 1.0 / 1024;
 
+/// The leading convolutions are those, in program order, that hold at most one in so many of all multiplied weights. With
+/// bf16, a ResNet-50 of random weights has the cosine 0.992 to f32 without them, 0.9996 with 32, 0.9999 with 16.
+static constexpr int64_t leadingShare = 16;
+
 namespace {
 
 /// How a product multiplies.
 enum class Compute {
   AsWritten, ///< not in f32, which is none of this pass's business, or of a constant beyond the low type's range
+  Protected, ///< in f32, as a leading convolution
   Expanded,  ///< in f32, the weight stored low
   Low,       ///< low operands, f32 sums
 };
@@ -54,6 +63,8 @@ public:
   void run(func::FuncOp main);
 
 private:
+  void findLeadingConvolutions();
+  void protectConstantsBehind(Value weight);
   Compute computeOf(Operation *product) const;
   bool takesLow(OpOperand &use) const;
   std::string refusal(GlobalOp global, ArrayRef<LoadGlobalOp> loads) const;
@@ -71,6 +82,8 @@ private:
   Type low;
   bool computesLow;
   SmallVector<Operation *> ops;          // of @main, definitions before uses
+  DenseSet<Operation *> leading;         // convolutions that stay f32
+  DenseSet<Operation *> protectedConstants; // globals behind their weights
   DenseSet<Value> beyondRange;           // loads of constants that the low type cannot hold
   DenseSet<Value> wanted;                // roots that a low product multiplies
   DenseSet<Value> stored;                // those of them that their producers store low
@@ -103,7 +116,45 @@ static bool isOneRow(Operation *product) {
   return llvm::all_of(sizes.drop_back(), [](int64_t size) { return size == 1; });
 }
 
+void PrecisionLowering::findLeadingConvolutions() {
+  auto numWeights = [](Operation *product) {
+    auto type = cast<ShapedType>(weightOf(product)->get().getType());
+    return type.hasStaticShape() ? type.getNumElements() : 0;
+  };
+  int64_t total = 0, held = 0;
+  for (Operation *op : ops)
+    if (isa<MatmulOp, ConvOp>(op) && rootOf(weightOf(op)->get()).getDefiningOp<LoadGlobalOp>())
+      total += numWeights(op);
+  for (Operation *op : ops) {
+    if (!isa<ConvOp>(op))
+      continue;
+    held += numWeights(op);
+    if (held * leadingShare > total)
+      return;
+    leading.insert(op);
+    protectConstantsBehind(weightOf(op)->get());
+  }
+}
+
+// Keeps the constants that `weight` is, or that @init computes it from, as they are.
+void PrecisionLowering::protectConstantsBehind(Value weight) {
+  auto load = rootOf(weight).getDefiningOp<LoadGlobalOp>();
+  if (!load || !protectedConstants.insert(symbols.lookup(load.getGlobal())).second)
+    return;
+  module.walk([&](StoreGlobalOp store) {
+    if (store.getGlobal() != load.getGlobal())
+      return;
+    llvm::SetVector<Operation *> behind;
+    (void)getBackwardSlice(store.getValue(), &behind);
+    for (Operation *op : behind)
+      if (isa<LoadGlobalOp>(op))
+        protectConstantsBehind(op->getResult(0));
+  });
+}
+
 Compute PrecisionLowering::computeOf(Operation *product) const {
+  if (leading.contains(product))
+    return Compute::Protected;
   auto isWideOrLow = [&](Value value) {
     return (isF32(value) && !beyondRange.contains(rootOf(value))) || getElementTypeOrSelf(value.getType()) == low;
   };
@@ -125,7 +176,8 @@ bool PrecisionLowering::takesLow(OpOperand &use) const {
   if (&use == inputOf(owner))
     return computeOf(owner) == Compute::Low;
   if (&use == weightOf(owner))
-    return computeOf(owner) == Compute::Low || (computeOf(owner) == Compute::Expanded && rootOf(use.get()).getDefiningOp<LoadGlobalOp>());
+    return computeOf(owner) == Compute::Low ||
+           (computeOf(owner) == Compute::Expanded && rootOf(use.get()).getDefiningOp<LoadGlobalOp>());
   auto extras = isa<MatmulOp>(owner) ? cast<MatmulOp>(owner).getExtras() : cast<ConvOp>(owner).getExtras();
   return llvm::is_contained(extras, use.get());
 }
@@ -151,6 +203,8 @@ std::string PrecisionLowering::refusalOfRange(GlobalOp global) const {
 
 // Returns why `global` stays f32, or nothing.
 std::string PrecisionLowering::refusal(GlobalOp global, ArrayRef<LoadGlobalOp> loads) const {
+  if (protectedConstants.contains(global))
+    return "a leading convolution multiplies it in f32";
   bool isHoisted = global.getKind() == GlobalKind::Hoisted;
   std::string reason = isHoisted ? std::string() : refusalOfRange(global);
   if (!reason.empty())
@@ -270,6 +324,9 @@ void PrecisionLowering::explainProducts() const {
     case Compute::AsWritten:
       explain(op, "lower-precision", "left as it is; an operand is not f32, or beyond the range of " + name);
       break;
+    case Compute::Protected:
+      explain(op, "lower-precision", "stays f32; the layers behind this leading convolution would amplify its rounding");
+      break;
     case Compute::Low:
       explain(op, "lower-precision", "multiplies " + name + ", sums in f32");
       break;
@@ -282,6 +339,7 @@ void PrecisionLowering::explainProducts() const {
 
 void PrecisionLowering::run(func::FuncOp main) {
   main.walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
+  findLeadingConvolutions();
   narrowConstants();
   chooseStorage();
   for (Operation *op : ops)

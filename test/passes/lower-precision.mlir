@@ -140,3 +140,41 @@ func.func @init() {
   tenon.store_global %s, @hoisted : tensor<4x8x1x1xf32>
   return
 }
+
+// -----
+
+// Tests that the first convolution, which holds 27 of 1243 weights, stays f32 with the constant that @init computes its weight
+// from, and that the second one does not.
+// CHECK: tenon.global @first : tensor<1x3x3x3xf32> weight
+// CHECK: tenon.global @second : tensor<4x1x19x16xbf16> weight
+// CHECK: tenon.conv ins(%arg0, %{{.*}} : tensor<1x3x32x32xf32>, tensor<1x3x3x3xf32>)
+// CHECK: tenon.conv ins(%{{.*}}, %{{.*}} : tensor<1x1x30x30xbf16>, tensor<4x1x19x16xbf16>)
+// F16: tenon.global @first : tensor<1x3x3x3xf32> weight
+// F16: tenon.global @second : tensor<4x1x19x16xf16> weight
+#id4 = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+tenon.global @first : tensor<1x3x3x3xf32> weight {is_parameter, magnitude = 2.0 : f64, record = "r"}
+tenon.global @second : tensor<4x1x19x16xf32> weight {is_parameter, magnitude = 2.0 : f64, record = "s"}
+tenon.global @scaled : tensor<1x3x3x3xf32> hoisted
+func.func private @init() {
+  %w = tenon.load_global @first : tensor<1x3x3x3xf32>
+  %e = tensor.empty() : tensor<1x3x3x3xf32>
+  %s = linalg.generic {indexing_maps = [#id4, #id4], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%w : tensor<1x3x3x3xf32>) outs(%e : tensor<1x3x3x3xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %n = arith.negf %a : f32
+    linalg.yield %n : f32
+  } -> tensor<1x3x3x3xf32>
+  tenon.store_global %s, @scaled : tensor<1x3x3x3xf32>
+  return
+}
+func.func @main(%x: tensor<1x3x32x32xf32>) -> tensor<1x4x12x15xf32> {
+  %w = tenon.load_global @scaled : tensor<1x3x3x3xf32>
+  %v = tenon.load_global @second : tensor<4x1x19x16xf32>
+  %e = tensor.empty() : tensor<1x1x30x30xf32>
+  %c = tenon.conv ins(%x, %w : tensor<1x3x32x32xf32>, tensor<1x3x3x3xf32>) outs(%e : tensor<1x1x30x30xf32>)
+      stride [1, 1] padding [0, 0, 0, 0] dilation [1, 1] epilogue [] -> tensor<1x1x30x30xf32>
+  %e2 = tensor.empty() : tensor<1x4x12x15xf32>
+  %d = tenon.conv ins(%c, %v : tensor<1x1x30x30xf32>, tensor<4x1x19x16xf32>) outs(%e2 : tensor<1x4x12x15xf32>)
+      stride [1, 1] padding [0, 0, 0, 0] dilation [1, 1] epilogue [] -> tensor<1x4x12x15xf32>
+  return %d : tensor<1x4x12x15xf32>
+}
