@@ -48,7 +48,24 @@ def trapezoids(y, x, i, z):
             torch.cumulative_trapezoid(y), torch.cumulative_trapezoid(y, x, dim=1))
 
 
+@snippet(floats(3, 9), floats(4, 3, 9))
+def norms(x, y):
+    norm = torch.linalg.norm
+    return norm(x), norm(x, dim=1), norm(y), norm(y, dim=(0, 2), keepdim=True), norm(x[0], 3), norm(y, 1, dim=1), norm(x, "fro"), norm(x[0], INF)
+
+
+@snippet(floats(64, dtype=torch.float64), floats(64, dtype=torch.float64), constant([0.0, -0.0, INF, -INF, NAN, -2.0, 1.0, 1e-310], dtype=torch.float64))
+def powers_of_doubles(x, y, special):
+    return x.abs() ** y, x.abs() ** 2.3, 10000.0 ** x, special[:, None] ** special, special**7, x.abs() ** -1.7, x**5
+
+
 #--- views and joins ---
+
+
+@snippet(floats(9, 4), floats(4, 9), integers(3, 3, 3))
+def filled_diagonals(tall, wide, cube):
+    fill = lambda x, *args, **kwargs: x.clone().fill_diagonal_(*args, **kwargs)
+    return fill(tall, 2), fill(tall, 2.5, wrap=True), fill(wide, 7), fill(wide, 7, wrap=True), fill(cube, 9), fill(tall.t(), 3)
 
 
 @snippet(floats(3, 5, 6), integers(4, 4), floats(7))

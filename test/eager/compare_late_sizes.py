@@ -120,6 +120,37 @@ def sizes_from_items(folder):
 
 
 @case
+def slices_between_items(folder):
+    def f(x, n):
+        first, last = n.unbind(0)
+        part = x[first.item():last.item()]
+        torch._check(part.size(0) >= 1)
+        torch._check(part.size(0) <= 10)
+        return (part * 2).sum(0), part @ x.t()[:, :3]
+
+    compare(folder, f, (torch.randn(10, 3), torch.tensor([2, 7])), (torch.randn(10, 3), torch.tensor([-3, 10])),
+            (torch.randn(10, 3), torch.tensor([-30, 30])))
+
+
+@case
+def a_truth_value_that_the_program_relies_on(folder):
+    class Positive(nn.Module):
+        def forward(self, x):
+            torch._check((x > 0).all().item())
+            return x.log()
+
+    path = os.path.join(folder, "model.pt2")
+    export(Positive().eval(), (torch.ones(4),), path=path)
+    model = tenon.load(eager.compile_program(path))
+    assert not model.run_flat([torch.ones(4)])[0].any()
+    try:
+        model.run_flat([torch.tensor([1.0, -1, 1, 1])])
+    except tenon.TenonError:
+        return
+    raise AssertionError("a number below zero was taken")
+
+
+@case
 def asserts_at_run_time(folder):
     class Cut(nn.Module):
         def forward(self, x, n):

@@ -414,10 +414,18 @@ void Call::require(Value holds, const std::string &message, ValueRange values) {
 
 //===--- sizes that a run computes -----------------------------------------------------------------------------------===//
 
+static bool isUndefinedSymbol(const SymInt &size, const Symbols &symbols) {
+  return !size.isStatic() && size.expr().kind == SymExpr::Kind::Symbol && !symbols.isDefined(size.expr().name);
+}
+
+bool Call::showsSymbolFirst() const {
+  return llvm::any_of(results.front()->sizes, [&](const SymInt &size) { return isUndefinedSymbol(size, symbols); });
+}
+
 Size Call::defineLateSize(Value count, std::optional<Size> bound) {
   Value size = LateSizeOp::create(e.b, e.loc, e.b.getIndexType(), count, bound ? e.index(*bound) : Value());
   for (const SymInt &known : results.front()->sizes)
-    if (!known.isStatic() && known.expr().kind == SymExpr::Kind::Symbol && !symbols.isDefined(known.expr().name))
+    if (isUndefinedSymbol(known, symbols))
       symbols.defineLate(known.expr().name, {ScalarType::Int64, 0, 0, size}, bound.has_value());
   return size;
 }

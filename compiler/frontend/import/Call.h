@@ -82,6 +82,8 @@ public:
     return llvm::any_of(results[i]->sizes, [](const frontend::SymInt &size) { return size.isStatic() && size.staticValue() == 0; });
   }
 
+  /// True where the first result's sizes show a symbol that has no value yet.
+  bool showsSymbolFirst() const;
   /// Gives the symbol that the first result's sizes show for the first time, if there is one, its value: `count`, at most `bound`.
   Size defineLateSize(mlir::Value count, std::optional<Size> bound);
 

@@ -125,6 +125,25 @@ static Results importTrace(Call &call) {
   return {e.cast(sum, dtype)};
 }
 
+// One number where all coordinates are equal; a diagonal that wraps starts anew below the first square of a tall matrix.
+static Results importFillDiagonal(Call &call) {
+  Tensor self = call.tensor("self");
+  Scalar filling = call.scalar("fill_value");
+  bool wraps = call.has("wrap") && call.boolean("wrap") && self.rank() == 2;
+  Value columns = call.e.index(self.sizes.back());
+  return {call.e.pointwise(self, self.sizes, self.dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
+    auto position = [&](int64_t dim) -> Value { return linalg::IndexOp::create(b, loc, dim); };
+    auto equals = [&](Value x, Value y) -> Value { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y); };
+    Value row = position(0);
+    if (wraps)
+      row = arith::RemUIOp::create(b, loc, row, shifted(b, loc, columns, 1));
+    Value isOn = equals(row, position(1));
+    for (int64_t dim = 2; dim < self.rank(); ++dim)
+      isOn = arith::AndIOp::create(b, loc, isOn, equals(row, position(dim)));
+    return arith::SelectOp::create(b, loc, isOn, filling.materialize(b, loc, self.dtype), args[0]).getResult();
+  })};
+}
+
 void tenon::aten::addDiagonalRows(OpTable &table) {
   table.add("diagonal", [](Call &call) {
     return Results{diagonalView(diagonalOf(call, call.tensor("self").rank(), "dim1", "dim2"))};
@@ -138,4 +157,5 @@ void tenon::aten::addDiagonalRows(OpTable &table) {
   table.add("diag", importDiag);
   table.add("diagflat", [](Call &call) { return importDiagFlat(call, "offset"); });
   table.add("trace", importTrace);
+  table.add("fill_diagonal", importFillDiagonal);
 }

@@ -8,9 +8,7 @@
 #include "compiler/ir/TenonDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -108,6 +106,51 @@ bool Importer::definesSize(const Node &node, const Scope &scope) const {
 //===--- nodes without tensors
 //---------------------------------------------------------------------------------------===//
 
+// The expression that the value tables hold for a symbolic result; nothing where there is none.
+static std::optional<SymExpr> expressionOf(const Graph &graph, const Argument &output) {
+  auto lookUp = [](const auto &table, const auto *arg) {
+    auto entry = arg && arg->isName() ? table.find(arg->name()) : table.end();
+    return entry == table.end() ? nullptr : &entry->second;
+  };
+  if (const SymExpr *real = lookUp(graph.symFloatValues, output.getIf<SymFloatArg>()))
+    return *real;
+  if (const SymExpr *truth = lookUp(graph.symBoolValues, output.getIf<SymBoolArg>()))
+    return *truth;
+  const SymInt *integer = lookUp(graph.symIntValues, output.getIf<SymIntArg>());
+  if (!integer)
+    return std::nullopt;
+  if (!integer->isStatic())
+    return integer->expr();
+  SymExpr constant;
+  constant.kind = SymExpr::Kind::Integer;
+  constant.integer = integer->staticValue();
+  return constant;
+}
+
+// The symbol behind "u0", or behind "Eq(u0, 1)", as a truth value is written; empty for another expression.
+static std::string symbolOf(const SymExpr &expr) {
+  bool isTruth = expr.kind == SymExpr::Kind::Call && (expr.name == "Equality" || expr.name == "Eq") &&
+                 expr.operands.size() == 2 && expr.operands[1].isInteger(1);
+  const SymExpr &symbol = isTruth ? expr.operands[0] : expr;
+  return symbol.kind == SymExpr::Kind::Symbol ? symbol.name : "";
+}
+
+// True where `expr` shows one of `symbols`.
+static bool mentions(const SymExpr &expr, const std::set<std::string> &symbols) {
+  return (expr.kind == SymExpr::Kind::Symbol && symbols.count(expr.name)) ||
+         llvm::any_of(expr.operands, [&](const SymExpr &operand) { return mentions(operand, symbols); });
+}
+
+// A check of a size or a value. One of where in memory the exporting program had a view says nothing about this one.
+void Importer::importAssert(const Node &node, Scope &scope) {
+  std::optional<SymExpr> condition = node.inputs.empty() ? std::nullopt : expressionOf(scope.graph, node.inputs[0].arg);
+  if (condition && mentions(*condition, memoryOffsets))
+    return;
+  Call call(emitterAt(nodeLocation(node)), node, scope, symbols);
+  Value holds = call.scalar("self").materialize(builder, call.e.loc, ScalarType::Bool);
+  guard(call.e, holds, call.string("assert_msg"), {});
+}
+
 bool Importer::importBookkeeping(const Node &node, Scope &scope) {
   StringRef target = node.target;
   static const StringRef dropped[] = {
@@ -118,9 +161,7 @@ bool Importer::importBookkeeping(const Node &node, Scope &scope) {
   if (llvm::is_contained(dropped, target))
     return true;
   if (target == "torch.ops.aten._assert_scalar.default") {
-    Call call(emitterAt(nodeLocation(node)), node, scope, symbols);
-    Value condition = call.scalar("self").materialize(builder, call.e.loc, ScalarType::Bool);
-    guard(call.e, condition, call.string("assert_msg"), {});
+    importAssert(node, scope);
     return true;
   }
   if (target == "torch.ops.aten.sym_constrain_range.default" ||
@@ -132,32 +173,24 @@ bool Importer::importBookkeeping(const Node &node, Scope &scope) {
     importItem(node, scope);
     return true;
   }
+  if (target == "torch.ops.aten.sym_storage_offset.default")
+    if (std::optional<SymExpr> offset = expressionOf(scope.graph, node.outputs.front()))
+      memoryOffsets.insert(symbolOf(*offset));
   if (isSizeArithmetic(node))
     return true;
   return &scope == &mainScope && isDead(node, usedNames) && !definesSize(node, scope);
 }
 
-// The symbol a name of the value tables stands for; empty where it is an expression.
-static std::string symbolOf(const Graph &graph, const Argument &output) {
-  auto name = [](const SymExpr &expr) { return expr.kind == SymExpr::Kind::Symbol ? expr.name : std::string(); };
-  if (auto *arg = output.getIf<SymIntArg>(); arg && arg->isName()) {
-    auto entry = graph.symIntValues.find(arg->name());
-    return entry == graph.symIntValues.end() || entry->second.isStatic() ? "" : name(entry->second.expr());
-  }
-  if (auto *arg = output.getIf<SymFloatArg>(); arg && arg->isName()) {
-    auto entry = graph.symFloatValues.find(arg->name());
-    return entry == graph.symFloatValues.end() ? "" : name(entry->second);
-  }
-  return "";
-}
-
 void Importer::importItem(const Node &node, Scope &scope) {
   Call call(emitterAt(nodeLocation(node)), node, scope, symbols);
   Emitter &e = call.e;
-  std::string symbol = node.outputs.empty() ? "" : symbolOf(scope.graph, node.outputs[0]);
+  std::optional<SymExpr> expr = node.outputs.empty() ? std::nullopt : expressionOf(scope.graph, node.outputs[0]);
+  std::string symbol = expr ? symbolOf(*expr) : "";
   Tensor self = call.tensor("self");
-  if (symbol.empty() || !call.problem().empty() || self.rank() != 0)
-    return reportUnsupported(displayName(node.target), "its value is no integer or float symbol", &node);
+  bool isConstant = expr && !isFloat(self.dtype) &&
+                    (expr->kind == SymExpr::Kind::Integer || expr->kind == SymExpr::Kind::Boolean);
+  if ((symbol.empty() && !isConstant) || !call.problem().empty() || self.rank() != 0)
+    return reportUnsupported(displayName(node.target), "its value is no symbol", &node);
   Value element = tensor::ExtractOp::create(e.b, e.loc, self.value, ValueRange{});
   if (isFloat(self.dtype)) {
     Value wide = castScalar(e.b, e.loc, element, self.dtype, ScalarType::Float64);
@@ -165,13 +198,16 @@ void Importer::importItem(const Node &node, Scope &scope) {
   }
   Value wide = castScalar(e.b, e.loc, element, self.dtype, ScalarType::Int64);
   Value index = arith::IndexCastOp::create(e.b, e.loc, e.b.getIndexType(), wide);
+  std::string subject = "the value of '" + node.name + "' is {0}";
+  if (isConstant) // the program was exported for this value alone
+    return guardRange(e, index, {expr->integer, expr->integer}, subject);
   auto range = program.symbolRanges.find(symbol);
   bool isBounded = range != program.symbolRanges.end() && range->second.max;
   Value bound = isBounded ? e.index(e.size(*range->second.max)) : Value();
   Value size = LateSizeOp::create(e.b, e.loc, e.b.getIndexType(), index, bound);
   symbols.defineLate(symbol, {ScalarType::Int64, 0, 0, size}, isBounded);
   if (range != program.symbolRanges.end())
-    guardRange(e, index, range->second, "the value of '" + node.name + "' is {0}");
+    guardRange(e, index, range->second, subject);
 }
 
 // (size, min, max); a size is not negative.
@@ -226,23 +262,6 @@ static Results emptyResults(Call &call) {
   return results;
 }
 
-// True where kernels made of the ops after `before` need pow in double precision: it has no formula (ExpandMath), but for the
-// constant exponents that ATen computes without pow as well.
-static bool hasPowerOfDouble(Block &block, Operation *before) {
-  static constexpr double expanded[] = {0.5, -0.5, -1, 2, -2, 3};
-  auto needsPow = [](math::PowFOp op) {
-    APFloat exponent(0.0);
-    bool isConstant = matchPattern(op.getRhs(), m_ConstantFloat(&exponent));
-    return op.getType().isF64() && !(isConstant && llvm::is_contained(expanded, exponent.convertToDouble()));
-  };
-  auto added = llvm::make_range(before ? std::next(before->getIterator()) : block.begin(), block.end());
-  return llvm::any_of(added, [&](Operation &op) {
-    return op.getNumRegions() > 0 &&
-           op.walk([&](math::PowFOp pow) { return needsPow(pow) ? WalkResult::interrupt() : WalkResult::advance(); })
-               .wasInterrupted();
-  });
-}
-
 void Importer::importAten(const Node &node, Scope &scope) {
   Emitter e = emitterAt(nodeLocation(node));
   Call call(e, node, scope, symbols);
@@ -257,12 +276,9 @@ void Importer::importAten(const Node &node, Scope &scope) {
   for (size_t i = 0; i < call.numResults(); ++i)
     if (!elementType(&context, call.resultDtype(i)))
       return reject(std::string("dtype ") + scalarTypeName(call.resultDtype(i)));
-  Operation *before = builder.getInsertionBlock()->empty() ? nullptr : &builder.getInsertionBlock()->back();
   Results results = makesNothing(call) ? emptyResults(call) : (*row)(call);
   if (call.problem().empty())
     call.isInPlace ? bindInPlace(call, std::move(results)) : bindResults(call, std::move(results));
-  if (call.problem().empty() && hasPowerOfDouble(*builder.getInsertionBlock(), before))
-    call.unsupported("a power in float64; cast to float32, or use exponents 0, +-0.5, +-1, +-2 and 3");
   if (!call.problem().empty())
     reject(call.problem());
 }

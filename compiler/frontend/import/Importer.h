@@ -81,6 +81,7 @@ private:
   bool importBookkeeping(const frontend::Node &node, Scope &scope);
   bool definesSize(const frontend::Node &node, const Scope &scope) const;
   void constrainRange(const frontend::Node &node, Scope &scope);
+  void importAssert(const frontend::Node &node, Scope &scope);
   void importItem(const frontend::Node &node, Scope &scope);
   void importAten(const frontend::Node &node, Scope &scope);
   void bindResults(Call &call, Results results);
@@ -142,6 +143,7 @@ private:
   std::map<std::string, std::string> globalNames; ///< fully qualified name to symbol
   std::map<std::string, AliasRef> constantAliases; ///< by fully qualified name
   std::set<std::string> usedSymbols;
+  std::set<std::string> memoryOffsets; ///< symbols that stand for where a view began in the exporting program's memory
   std::set<std::string> usedNames; ///< values some node or output of the main graph reads
 };
 

@@ -230,6 +230,16 @@ static Results importVectorNorm(Call &call, StringRef orderName) {
   return {withKeptDims(call, vectorNorm(call.e, self, dims, order, call.resultDtype()), self, dims)};
 }
 
+// The vector norm of whatever is reduced; an order over two dimensions is that of a matrix, unless it is Frobenius'.
+static Results importNorm(Call &call) {
+  Tensor self = call.tensor("self");
+  bool isFrobenius = call.overload == "ord_str" ? call.string("ord") == "fro" : !call.has("ord");
+  SmallVector<int64_t> dims = reducedDims(call, self.rank());
+  if (!isFrobenius && (call.overload == "ord_str" || dims.size() != 1))
+    return {call.unsupported("the norm of a matrix, other than Frobenius'")};
+  return {withKeptDims(call, vectorNorm(call.e, self, dims, isFrobenius ? 2 : call.real("ord"), call.resultDtype()), self, dims)};
+}
+
 //===--- extremes
 //----------------------------------------------------------------------------------------------------===//
 
@@ -324,6 +334,7 @@ void tenon::aten::addReductionRows(OpTable &table) {
       table.add(std::string(isDeviation ? "std" : "var") + (withMean ? "_mean" : ""),
                 [=](Call &call) { return importVariance(call, isDeviation, withMean); });
   table.add("linalg_vector_norm", [](Call &call) { return importVectorNorm(call, "ord"); });
+  table.add("linalg_norm", importNorm);
   table.add("norm", [](Call &call) { return importVectorNorm(call, "p"); });
   for (bool isMax : {true, false}) {
     StringRef name = isMax ? "max" : "min";

@@ -94,8 +94,16 @@ static Size clampIndex(Emitter &e, Size index, Size size) {
 static Results importSlice(Call &call) {
   Tensor self = call.tensor("self");
   int64_t dim = call.dim("dim", self.rank()), step = call.integer("step");
-  Size start = call.has("start") ? call.size("start") : call.e.size(0);
-  start = clampIndex(call.e, wrapIndex(call.e, start, self.sizes[dim]), self.sizes[dim]);
+  Emitter &e = call.e;
+  Size size = self.sizes[dim];
+  auto position = [&](StringRef name) { return clampIndex(e, wrapIndex(e, call.size(name), size), size); };
+  Size start = call.has("start") ? position("start") : e.size(0);
+  if (call.showsSymbolFirst()) {
+    Size length = e.max(e.size(0), e.sub(call.has("end") ? position("end") : size, start));
+    if (step != 1)
+      length = e.floorDiv(e.add(length, e.size(step - 1)), e.size(step));
+    call.defineLateSize(e.index(length), size);
+  }
   return {View::slice(dim, start, call.resultSizes()[dim], step)};
 }
 

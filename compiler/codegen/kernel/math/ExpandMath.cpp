@@ -9,8 +9,7 @@
 //   f16, bf16        are extended to f32 and rounded back
 //   rank two and up  one formula per row of the last dimension (leading dimensions are fixed)
 //   rank zero        as its scalar
-// f64 pow has no formula (it needs a logarithm of twice the precision) and stays, but for the exponents that are
-// products and roots. Other types are left alone.
+// pow by a constant that is a product or a root is that. Other types are left alone.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -150,9 +149,7 @@ void expandActivation(ActivationOp op) {
 void expandPow(math::PowFOp op) {
   if (Unary formula = formulaOfConstantPower(op.getRhs()))
     return replaceByFormula(op, [&](MathBuilder &b, ValueRange operands) { return formula(b, operands[0]); });
-  if (!getElementTypeOrSelf(op).isF64())
-    replaceByFormula(op,
-                     [](MathBuilder &b, ValueRange operands) { return functions::pow(b, operands[0], operands[1]); });
+  replaceByFormula(op, [](MathBuilder &b, ValueRange operands) { return functions::pow(b, operands[0], operands[1]); });
 }
 
 void expandUnary(Operation *op) {

@@ -76,10 +76,12 @@ Value functions::exp(MathBuilder &b, Value x) {
   return expInRange(b, b.atMost(b.atLeast(x, smallestExponent(b)), largestExponent(b)));
 }
 
-Value functions::exp2(MathBuilder &b, Value x) {
+Value functions::exp2(MathBuilder &b, Value x) { return exp2OfSum(b, x, b.constant(0)); }
+
+Value functions::exp2OfSum(MathBuilder &b, Value x, Value low) {
   x = b.atMost(b.atLeast(x, b.isDouble() ? -1080 : -151), b.isDouble() ? 1025 : 129);
   Rounded n = roundScaled(b, x, 1, 2 * b.exponentBias());
-  Value r = b.sub(x, n.integer);
+  Value r = b.add(b.sub(x, n.integer), low);
   llvm::ArrayRef<double> tail =
       b.isDouble() ? llvm::ArrayRef(coefficients::exp2F64) : llvm::ArrayRef(coefficients::exp2F32);
   return scaleByPower(b, b.fma(r, b.polynomial(r, tail), b.constant(1)), n.bits, 0);

@@ -29,6 +29,8 @@ using mlir::Value;
 Value exp(MathBuilder &b, Value x);   // 1.0, 1.0
 Value exp2(MathBuilder &b, Value x);  // 1.0, 1.0
 Value expm1(MathBuilder &b, Value x); // 1.5, 2.0
+/// exp2(x + low) for a small `low`, which a sum with x would lose.
+Value exp2OfSum(MathBuilder &b, Value x, Value low);
 /// exp(x) for x <= 0 (or NaN).
 Value expOfNonPositive(MathBuilder &b, Value x);
 Value sinh(MathBuilder &b, Value x); // [f64] 0.51, 2.5
@@ -43,7 +45,7 @@ Value log1p(MathBuilder &b, Value x);        // 1.5, 2.0
 Value asinh(MathBuilder &b, Value x);        // [f64] 0.51, 3.5
 Value acosh(MathBuilder &b, Value x);        // [f64] 0.51, 3.5
 Value atanh(MathBuilder &b, Value x);        // [f64] 0.51, 3.5
-Value pow(MathBuilder &b, Value x, Value y); // [f64] 0.51, f32 only
+Value pow(MathBuilder &b, Value x, Value y); // [f64] 0.51, 1.5
 
 // Trigonometric.cpp. f64: sin, cos and tan hold their bounds for |x| <= 2^40 only; f32 everywhere.
 Value sin(MathBuilder &b, Value x);            // 2.0, 2.0

@@ -11,6 +11,7 @@
 #include "compiler/codegen/kernel/math/Coefficients.h"
 #include "compiler/codegen/kernel/math/Functions.h"
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -158,10 +159,67 @@ Value functions::atanh(MathBuilder &b, Value x) {
 
 namespace {
 
-/// exp2(y log2 |x|) with C99's special values; f64 operands that were f32, so 29 spare bits absorb the product's error.
-Value powOfWidened(MathBuilder &b, Value x, Value y) {
+/// high + low, low below half a unit of high: a number of twice the precision.
+struct Pair {
+  Value high, low;
+};
+
+/// a + b for |a| >= |b| or a = 0, exactly (https://doi.org/10.1007/BF01397083).
+Pair sum(MathBuilder &b, Value large, Value small) {
+  Value high = b.add(large, small);
+  return {high, b.sub(small, b.sub(high, large))};
+}
+
+Pair sum(MathBuilder &b, Value large, Pair small) {
+  Pair total = sum(b, large, small.high);
+  return {total.high, b.add(total.low, small.low)};
+}
+
+/// x * y, exactly but for low * low.
+Pair product(MathBuilder &b, Pair x, Pair y) {
+  Value high = b.mul(x.high, y.high);
+  Value low = b.fma(x.high, y.high, b.neg(high));
+  return {high, b.fma(x.high, y.low, b.fma(x.low, y.high, low))};
+}
+
+/// log2(x) to 2^-64 of itself, for x > 0 in f64: e + log(m) / ln 2 with log(m) = 2 s + 2/3 s^3 + 2/5 s^5 + …,
+/// s = (m - 1) / (m + 1). The first two terms need twice the precision; the rest is below 2^-12 of them.
+Pair log2Pair(MathBuilder &b, Value x) {
+  Decomposed parts = decomposeAny(b, x);
+  Value f = b.sub(parts.mantissa, b.constant(1)), two = b.constant(2);
+  Pair divisor = sum(b, two, f), s;
+  s.high = b.div(f, divisor.high);
+  Value remainder = b.fma(b.neg(s.high), divisor.low, b.fma(b.neg(s.high), divisor.high, f));
+  s.low = b.div(remainder, divisor.high);
+  Pair square = product(b, s, s), cube = product(b, square, s);
+  std::array<double, 11> tail;
+  for (auto [i, coefficient] : llvm::enumerate(tail))
+    coefficient = 2.0 / static_cast<double>(2 * i + 5);
+  Value rest = b.mul(b.mul(cube.high, square.high), b.polynomial(square.high, tail));
+  Pair third = product(b, cube, {b.constant(0x1.5555555555555p-1), b.constant(0x1.5555555555555p-55)});
+  Pair logarithm = sum(b, b.add(s.high, s.high), {third.high, b.add(third.low, b.fma(two, s.low, rest))});
+  logarithm = product(b, logarithm, {b.constant(coefficients::log2eF64[0]), b.constant(coefficients::log2eF64[1])});
+  Pair result = sum(b, parts.exponent, logarithm);
+  result = sum(b, result.high, result.low);
+  return {withLogSpecials(b, x, 0, result.high), result.low};
+}
+
+/// |x|^y but for the special values of powWithSpecials.
+Value powOfDouble(MathBuilder &b, Value x, Value y) {
+  Pair logarithm = log2Pair(b, b.abs(x));
+  // Beyond, the power leaves the format for every x but 1; and the product stays finite.
+  y = b.atMost(b.atLeast(y, -0x1p+80), 0x1p+80);
+  Pair exponent = product(b, logarithm, {y, b.constant(0)});
+  Value counts = b.less(b.abs(exponent.high), b.constant(4096));
+  return functions::exp2OfSum(b, exponent.high, b.select(counts, exponent.low, b.constant(0)));
+}
+
+/// |x|^y in f64 for operands that were f32: 29 spare bits absorb the product's error.
+Value powOfWidened(MathBuilder &b, Value x, Value y) { return functions::exp2(b, b.mul(y, functions::log2(b, b.abs(x)))); }
+
+/// x^y with C99's special values, from |x|^y.
+Value powWithSpecials(MathBuilder &b, Value x, Value y, Value magnitude) {
   Value zero = b.constant(0), one = b.constant(1), half = b.constant(0.5);
-  Value magnitude = functions::exp2(b, b.mul(y, functions::log2(b, b.abs(x))));
   Value isInteger = b.equal(b.floor(y), y);
   Value halfY = b.mul(y, half);
   Value isOdd = b.both(isInteger, b.flip(b.equal(b.floor(halfY), halfY)));
@@ -176,4 +234,10 @@ Value powOfWidened(MathBuilder &b, Value x, Value y) {
 
 } // namespace
 
-Value functions::pow(MathBuilder &b, Value x, Value y) { return inDouble(b, powOfWidened, x, y); }
+Value functions::pow(MathBuilder &b, Value x, Value y) {
+  if (b.isDouble())
+    return powWithSpecials(b, x, y, powOfDouble(b, x, y));
+  MathBuilder wide = b.toDouble();
+  x = wide.convert(x), y = wide.convert(y);
+  return b.convert(powWithSpecials(wide, x, y, powOfWidened(wide, x, y)));
+}
