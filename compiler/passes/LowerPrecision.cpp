@@ -352,6 +352,26 @@ void PrecisionLowering::run(func::FuncOp main) {
   explainProducts();
 }
 
+// Warns of products that multiply neither f32 nor the type that was asked for: they are left as the model has them.
+static void warnOfOtherTypes(func::FuncOp main, StringRef precision) {
+  llvm::SetVector<Type> others;
+  main.walk([&](Operation *op) {
+    if (!isa<MatmulOp, ConvOp>(op))
+      return;
+    Type multiplied = getElementTypeOrSelf(inputOf(op)->get().getType());
+    if (isa<FloatType>(multiplied) && !multiplied.isF32())
+      others.insert(multiplied);
+  });
+  for (Type type : others) {
+    std::string name;
+    llvm::raw_string_ostream(name) << type;
+    if (name != precision)
+      emitWarning(UnknownLoc::get(main.getContext()))
+          << "--precision " << precision << " leaves the model's products of " << name
+          << " as they are, only values of f32 are lowered; export the model in f32";
+  }
+}
+
 namespace {
 struct LowerPrecision : tenon::impl::LowerPrecisionBase<LowerPrecision> {
   using LowerPrecisionBase::LowerPrecisionBase;
@@ -359,10 +379,13 @@ struct LowerPrecision : tenon::impl::LowerPrecisionBase<LowerPrecision> {
     auto main = getOperation().lookupSymbol<func::FuncOp>(mainFunctionName);
     if (!main)
       return;
+    warnOfOtherTypes(main, precision);
+    if (precision == "f32")
+      return;
     Builder builder(&getContext());
     Type low = precision == "f16" ? Type(builder.getF16Type()) : Type(builder.getBF16Type());
     if (!computesLow && !fallback.empty())
-      emitWarning(getOperation().getLoc()) << "--precision " << precision << " keeps weights in " << precision
+      emitWarning(builder.getUnknownLoc()) << "--precision " << precision << " keeps weights in " << precision
                                            << " and computes in f32; " << fallback;
     PrecisionLowering(getOperation(), low, computesLow).run(main);
   }

@@ -85,7 +85,8 @@ def LowerPrecision : Tenon_Pass<"lower-precision", "::mlir::ModuleOp"> {
     is computed and every weight that stays says why. Run before FormKernels, so that conversions join kernels.
   }];
   let options = [
-    Option<"precision", "precision", "std::string", "\"bf16\"", "bf16 or f16">,
+    Option<"precision", "precision", "std::string", "\"bf16\"",
+           "bf16 or f16; f32 changes nothing and warns, as they do, of products in other types">,
     Option<"computesLow", "computes-low", "bool", "false",
            "multiply in the half-width type, with f32 sums; else only weights are stored in it">,
     Option<"fallback", "fallback", "std::string", "\"\"", "why not, to be warned about">,

@@ -60,7 +60,7 @@ static void addFusePasses(OpPassManager &passes, const CompileOptions &options, 
   // Before kernels form: an epilogue is free, a kernel is not.
   passes.addNestedPass<func::FuncOp>(createFuseEpilogues({keepRounding}));
   passes.addNestedPass<func::FuncOp>(createCanonicalizerPass()); // what fusion left without users
-  if (lowersPrecision(options))
+  if (options.precision != "model")
     addPrecisionPasses(passes, options, target);
   passes.addPass(createFormKernels());                       // everything that is still linalg
 }

@@ -26,7 +26,7 @@ struct CompileOptions {
   std::string target = "host"; ///< "host", "x86_64", "aarch64"
   std::string cpu;             ///< "native", or a name Target knows; empty: its default
   int threadsHint = 0;         ///< threads the model will mostly run with; 0: not known
-  std::string precision = "model"; ///< "model" and "f32": the model's types; "bf16", "f16": f32 values are lowered
+  std::string precision = "model"; ///< "model", "f32": the model's types (f32 warns of others); "bf16", "f16": f32 is lowered
   std::string numerics = "strict";
   bool weightsInOwnFile = false; ///< MODEL.weights beside MODEL.so
   std::string saveIrDir;         ///< empty: nowhere

@@ -1,6 +1,7 @@
 // RUN: tenon-opt %s --lower-precision="precision=bf16 computes-low" --canonicalize --split-input-file 2>/dev/null | FileCheck %s
 // RUN: tenon-opt %s --lower-precision="precision=f16 fallback=why" --canonicalize --split-input-file 2>/dev/null | FileCheck %s --check-prefix=F16
 // RUN: tenon-opt %s --lower-precision="precision=f16 fallback=why" --split-input-file 2>&1 >/dev/null | FileCheck %s --check-prefix=WHY
+// RUN: tenon-opt %s --lower-precision="precision=f32" --split-input-file 2>&1 >/dev/null | FileCheck %s --check-prefix=F32
 
 // WHY: warning: --precision f16 keeps weights in f16 and computes in f32; why
 
@@ -177,4 +178,16 @@ func.func @main(%x: tensor<1x3x32x32xf32>) -> tensor<1x4x12x15xf32> {
   %d = tenon.conv ins(%c, %v : tensor<1x1x30x30xf32>, tensor<4x1x19x16xf32>) outs(%e2 : tensor<1x4x12x15xf32>)
       stride [1, 1] padding [0, 0, 0, 0] dilation [1, 1] epilogue [] -> tensor<1x4x12x15xf32>
   return %d : tensor<1x4x12x15xf32>
+}
+
+// -----
+
+// Tests that a product which the model has in another type stays, and that a warning says so.
+// F32: warning: --precision f32 leaves the model's products of f16 as they are, only values of f32 are lowered; export the model in f32
+// CHECK: tenon.matmul ins(%{{.*}}, %{{.*}} : tensor<4x8xf16>, tensor<8x8xf16>)
+func.func @main(%x: tensor<4x8xf16>, %w: tensor<8x8xf16>) -> tensor<4x8xf16> {
+  %e = tensor.empty() : tensor<4x8xf16>
+  %m = tenon.matmul ins(%x, %w : tensor<4x8xf16>, tensor<8x8xf16>) outs(%e : tensor<4x8xf16>)
+      epilogue [] -> tensor<4x8xf16>
+  return %m : tensor<4x8xf16>
 }
