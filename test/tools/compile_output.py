@@ -218,8 +218,28 @@ class Batch(CommandTest):
         alone = self.compile("mlp", output="mlp.so").read_bytes()
         other = self.folder / "other"
         other.mkdir()
-        self.compile_batch(f"{FIXTURES / 'mlp.pt2'}\t{other / 'mlp.so'}")
+        before = (f"{FIXTURES / name}.pt2\t{other / name}.so" for name in ("conv_bn_relu", "dynamic_shapes"))
+        self.compile_batch(*before, f"{FIXTURES / 'mlp.pt2'}\t{other / 'mlp.so'}", flags=["--jobs", 1])
         self.assertEqual((other / "mlp.so").read_bytes(), alone)
+
+    def test_a_crash_concerns_one_model(self):
+        process = subprocess.Popen([TENON, "compile", "--batch", "--jobs", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def answer_for(name):
+            process.stdin.write(f"{FIXTURES / 'mlp.pt2'}\t{self.folder / name}\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        self.assertEqual(answer_for("first.so")["exit_code"], DONE)
+        child = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+        os.kill(int(child), signal.SIGKILL)
+        crashed = answer_for("second.so")
+        self.assertEqual(crashed["exit_code"], INTERNAL)
+        self.assertRegex(crashed["message"], r"the compiler crashed \(killed\)")
+        self.assertEqual(answer_for("third.so")["exit_code"], DONE)
+        process.stdin.close()
+        self.assertEqual(process.wait(timeout=60), DONE)
+        process.stdout.close()
 
     def test_ends_when_nobody_reads_the_answers(self):
         """Even with lines to come: whoever gave up on a compilation must not leave it behind."""

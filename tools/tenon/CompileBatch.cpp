@@ -1,18 +1,20 @@
-//===- CompileBatch.cpp - many compilations by one process ----------------------------------------------------------------===//
+//===- CompileBatch.cpp - many compilations by one process
+//----------------------------------------------------------------===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// What does not depend on the model is done once: loading the program, registering dialects, asking the driver how to link.
-// Each model is then compiled by a fork of this process, so that none can harm the next. Forks end with this process, and it
-// ends when nobody reads its answers: a compilation that hangs does not outlive whoever gave up waiting for it.
+// What does not depend on the model is done once: loading the program, registering dialects, asking the driver how to
+// link. Models are then compiled by forks of this process, each one model at a time; a fork that a model crashes is
+// replaced. Forks end with this process, and it ends when nobody reads its answers: a compilation that hangs does not
+// outlive whoever gave up waiting for it.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "tools/tenon/CompileBatch.h"
 
-#include "tools/tenon/GuardedCompilation.h"
+#include "tools/tenon/CompileWorker.h"
 
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Threading.h"
@@ -66,22 +68,29 @@ public:
   Batch(const CompileOptions &options, size_t numJobs) : options(options), numJobs(numJobs) {}
 
   int run() {
-    while (isHeard && (!lines.hasEnded() || !running.empty())) {
-      while (running.size() < numJobs && lines.hasLine())
+    while (isHeard && (!lines.hasEnded() || numCompiling() > 0)) {
+      while (numCompiling() < numJobs && lines.hasLine())
         start(lines.take());
-      if (!lines.hasEnded() || !running.empty())
+      if (!lines.hasEnded() || numCompiling() > 0)
         waitForNews();
     }
     return exitCode;
   }
 
 private:
+  size_t numCompiling() const {
+    return static_cast<size_t>(llvm::count_if(workers, [](auto &worker) { return worker->isCompiling(); }));
+  }
+
+  CompileWorker &idleWorker() {
+    auto idle = llvm::find_if(workers, [](auto &worker) { return worker->isIdle(); });
+    return idle != workers.end() ? **idle : *workers.emplace_back(std::make_unique<CompileWorker>(options));
+  }
+
   void start(const std::string &line) {
     auto [model, output] = llvm::StringRef(line).split('\t');
-    if (!model.empty() && !output.empty()) {
-      running.push_back(std::make_unique<GuardedCompilation>(model.str(), output.str(), options));
-      return;
-    }
+    if (!model.empty() && !output.empty())
+      return idleWorker().start(model.str(), output.str());
     exitCode = static_cast<int>(FailureKind::BadInput);
     answer(model, output, {exitCode, "the line has no two paths; write MODEL.pt2, a tab and MODEL.so"});
   }
@@ -89,29 +98,27 @@ private:
   // Until a compilation has ended or, where one more may start, lines have come; or until nobody reads the answers.
   void waitForNews() {
     std::vector<pollfd> sources;
-    for (auto &compilation : running) {
-      if (compilation->descriptor() < 0) // an old kernel: one at a time
-        return finish(sources.size());
-      sources.push_back({compilation->descriptor(), POLLIN, 0});
-    }
-    bool wantsLines = running.size() < numJobs && !lines.hasEnded();
-    if (wantsLines)
-      sources.push_back({STDIN_FILENO, POLLIN, 0});
+    for (auto &worker : workers)
+      sources.push_back({worker->isCompiling() ? worker->descriptor() : -1, POLLIN, 0}); // poll() passes over -1
+    bool wantsLines = numCompiling() < numJobs && !lines.hasEnded();
+    sources.push_back({wantsLines ? STDIN_FILENO : -1, POLLIN, 0});
     sources.push_back({STDOUT_FILENO, 0, 0});
     if (::poll(sources.data(), sources.size(), -1) < 0)
       return;
     isHeard = (sources.back().revents & POLLERR) == 0;
-    if (wantsLines && sources[running.size()].revents)
+    if (sources[workers.size()].revents)
       lines.read();
-    for (size_t i = running.size(); i-- > 0;)
+    for (size_t i = workers.size(); i-- > 0;)
       if (sources[i].revents)
         finish(i);
   }
 
   void finish(size_t index) {
-    GuardedCompilation &compilation = *running[index];
-    answer(compilation.model, compilation.output, compilation.wait());
-    running.erase(running.begin() + static_cast<ptrdiff_t>(index));
+    CompileWorker &worker = *workers[index];
+    std::string model = worker.model(), output = worker.output();
+    answer(model, output, worker.wait());
+    if (!worker.isIdle())
+      workers.erase(workers.begin() + static_cast<ptrdiff_t>(index));
   }
 
   static void answer(llvm::StringRef model, llvm::StringRef output, const CompileOutcome &outcome) {
@@ -126,7 +133,7 @@ private:
   const CompileOptions &options;
   size_t numJobs;
   InputLines lines;
-  std::vector<std::unique_ptr<GuardedCompilation>> running;
+  std::vector<std::unique_ptr<CompileWorker>> workers;
   int exitCode = 0;
   bool isHeard = true;
 };

@@ -68,7 +68,7 @@ static int compile(CompileArguments &arguments) {
   arguments.options.tenonDir = tenonDir();
   if (arguments.batch)
     return compileBatch(arguments.options, arguments.jobs);
-  return report(GuardedCompilation(arguments.model, arguments.output, arguments.options).wait());
+  return report(compileGuarded(arguments.model, arguments.output, arguments.options));
 }
 
 void tenon::tools::addCompileCommand(CLI::App &app, int &exitCode) {

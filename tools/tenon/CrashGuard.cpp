@@ -15,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,12 +81,6 @@ GuardedWork::GuardedWork(const std::function<int()> &work) {
     std::fflush(nullptr);
     _exit(code); // destructors of static objects are the parent's business
   }
-  processDescriptor = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
-}
-
-GuardedWork::~GuardedWork() {
-  if (processDescriptor >= 0)
-    close(processDescriptor);
 }
 
 GuardedEnd GuardedWork::wait() {

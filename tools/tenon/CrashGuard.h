@@ -45,17 +45,15 @@ class GuardedWork {
 public:
   /// Starts `work`; where there is no process to spare, does it here and now.
   explicit GuardedWork(const std::function<int()> &work);
-  ~GuardedWork();
   GuardedWork(const GuardedWork &) = delete;
 
-  /// Becomes readable when the work has ended, for poll(); -1 where the system cannot tell.
-  int descriptor() const { return processDescriptor; }
+  /// False where the work was done here and now.
+  bool isGuarded() const { return child >= 0; }
   /// Waits for the end. To be called once.
   GuardedEnd wait();
 
 private:
   int child = -1; ///< process id; -1: the work was done unguarded
-  int processDescriptor = -1;
   int unguardedCode = 0;
 };
 

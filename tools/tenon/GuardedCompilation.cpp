@@ -38,24 +38,6 @@ CompileOutcome outcomeOf(llvm::Error error) {
   return outcome;
 }
 
-GuardedCompilation::GuardedCompilation(std::string model, std::string output, const CompileOptions &options)
-    : model(std::move(model)), output(std::move(output)), work([&] { return compile(options); }) {}
-
-int GuardedCompilation::compile(const CompileOptions &options) const {
-  NotingProgress progress(options.verbose, stage, ir);
-  llvm::Error error = compileModel(model, output, options, progress);
-  progress.end(!error);
-  CompileOutcome outcome = outcomeOf(std::move(error));
-  message.write(outcome.message);
-  llvm::outs().flush();
-  return outcome.exitCode;
-}
-
-CompileOutcome GuardedCompilation::wait() {
-  GuardedEnd end = work.wait();
-  return end.crash.empty() ? CompileOutcome{end.exitCode, message.read()} : crashed(end.crash);
-}
-
 // Writes the IR that the last passes began with to a new file; where there is none yet, the archive is the reproducer.
 static std::string writeReproducer(const std::string &stage, const std::string &ir, const std::string &archive) {
   llvm::SmallString<128> path;
@@ -67,13 +49,35 @@ static std::string writeReproducer(const std::string &stage, const std::string &
   return path.str().str();
 }
 
-CompileOutcome GuardedCompilation::crashed(const std::string &crash) const {
+static CompileOutcome crashed(const std::string &crash, const std::string &stage, const std::string &reproducer) {
   ProgressLine(/*verbose=*/false).end(/*isDone=*/false); // the child's line is still there
+  return outcomeOf(compileError(FailureKind::Internal, "stage '" + stage + "': the compiler crashed (" + crash +
+                                                           "); please report this with '" + reproducer + "'"));
+}
+
+int CompilationNotes::compile(const std::string &model, const std::string &output,
+                              const CompileOptions &options) const {
+  stage.write("start");
+  ir.write("");
+  NotingProgress progress(options.verbose, stage, ir);
+  llvm::Error error = compileModel(model, output, options, progress);
+  progress.end(!error);
+  CompileOutcome outcome = outcomeOf(std::move(error));
+  message.write(outcome.message);
+  llvm::outs().flush();
+  return outcome.exitCode;
+}
+
+CompileOutcome CompilationNotes::outcome(const GuardedEnd &end, const std::string &model) const {
+  if (end.crash.empty())
+    return {end.exitCode, message.read()};
   std::string where = stage.read();
-  return outcomeOf(compileError(FailureKind::Internal, "stage '" + (where.empty() ? "start" : where) +
-                                                           "': the compiler crashed (" + crash +
-                                                           "); please report this with '" +
-                                                           writeReproducer(where, ir.read(), model) + "'"));
+  return crashed(end.crash, where, writeReproducer(where, ir.read(), model));
+}
+
+CompileOutcome compileGuarded(const std::string &model, const std::string &output, const CompileOptions &options) {
+  CompilationNotes notes;
+  return notes.outcome(runGuarded([&] { return notes.compile(model, output, options); }), model);
 }
 
 } // namespace tenon::tools

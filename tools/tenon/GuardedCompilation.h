@@ -22,26 +22,20 @@ struct CompileOutcome {
 
 CompileOutcome outcomeOf(llvm::Error error);
 
-/// One compilation in a process of its own, started by the constructor. A crash of it is an outcome like any other.
-class GuardedCompilation {
+/// What a compiling process leaves for the one that waits for it: where it is, what IR it works on, what it has to say.
+class CompilationNotes {
 public:
-  GuardedCompilation(std::string model, std::string output, const CompileOptions &options);
-
-  /// Becomes readable when the compilation has ended, for poll().
-  int descriptor() const { return work.descriptor(); }
-  /// Waits for the end. To be called once.
-  CompileOutcome wait();
-
-  const std::string model, output;
+  /// Compiles; returns the exit code. For the compiling process.
+  int compile(const std::string &model, const std::string &output, const CompileOptions &options) const;
+  /// How the compilation of `model` ended. For the waiting process.
+  CompileOutcome outcome(const GuardedEnd &end, const std::string &model) const;
 
 private:
-  int compile(const CompileOptions &options) const;
-  CompileOutcome crashed(const std::string &crash) const;
-
-  SharedNote stage, ir; ///< where it is and what IR it works on, for the case that it does not come back
-  SharedNote message;
-  GuardedWork work;
+  SharedNote stage, ir, message;
 };
+
+/// Compiles in a process of its own. A crash of it is an outcome like any other.
+CompileOutcome compileGuarded(const std::string &model, const std::string &output, const CompileOptions &options);
 
 } // namespace tenon::tools
 

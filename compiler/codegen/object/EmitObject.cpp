@@ -256,5 +256,11 @@ llvm::Expected<std::vector<CodeBytes>> tenon::emitObjects(mlir::ModuleOp module,
   llvm::Expected<std::unique_ptr<llvm::Module>> translated = translate(module, target, **machine, context);
   if (!translated)
     return translated.takeError();
-  return compileParts(splitToBitcode(**translated, numParts), target, optLevel);
+  if (numParts > 1)
+    return compileParts(splitToBitcode(**translated, numParts), target, optLevel);
+  optimize(**translated, **machine, optLevel);
+  llvm::Expected<CodeBytes> object = generateCode(**translated, **machine, EmitKind::Object);
+  if (!object)
+    return object.takeError();
+  return std::vector<CodeBytes>{std::move(*object)};
 }
