@@ -10,6 +10,32 @@ NAN, INF = float("nan"), float("inf")
 HALF = torch.bfloat16
 
 
+#--- views as copies, other names ---
+
+
+@snippet(floats(4, 6, 2))
+def copies_of_views(x):
+    copies = (torch.transpose_copy(x, 0, 1), torch.squeeze_copy(x[:1], 0), torch.narrow_copy(x, 1, 2, 3), *torch.unbind_copy(x, 2),
+              *torch.split_with_sizes_copy(x, [1, 3]), torch.permute_copy(x, (2, 0, 1)), torch.view_copy(x, (24, 2)))
+    for copy in copies:
+        copy.mul_(2)
+    return x.clone(), *copies
+
+
+@snippet(floats(4, 6, 2), floats(4, 2, 2), floats(9))
+def pieces(x, y, z):
+    return (*x.hsplit(3), *x.vsplit((1, 3)), *x.dsplit(2), *z.hsplit(3), torch.slice_scatter(x, y, 1, 1, 5, 2),
+            torch.slice_scatter(x, y, 1, -2))
+
+
+@snippet(floats(4, 5), constant([INF, -INF, NAN, 2.0]), integers(4, 5), floats(3, 4, 6), floats(3, 6, 5))
+def ops_under_other_names(x, f, i, a, b):
+    return (torch.subtract(x, i, alpha=2), torch.negative(i), torch.divide(x, 3, rounding_mode="floor"), torch.greater(x, i),
+            torch.arctan2(x, x + 1), torch.special.expit(x), f.isposinf(), f.isneginf(), i.isposinf(), x.ldexp(i), f.ldexp(i[0, 0]),
+            torch.special.xlog1py(f, x[0, :4].abs()), torch.isclose(i, i + 1, rtol=0.3), torch.isclose(i, i + 1, rtol=0, atol=0),
+            x.sum_to_size(1, 5), i.sum_to_size(4, 1), torch.addbmm(x, a, b, beta=.5, alpha=2))
+
+
 #--- reductions and order statistics ---
 
 

@@ -109,6 +109,31 @@ def repeats_of_known_length(folder):
 
 
 @case
+def unique_elements(folder):
+    def f(x, y):
+        values, inverse, counts = x.unique(return_inverse=True, return_counts=True)
+        return values, values[inverse], counts, counts.sum(), torch.unique(y)
+
+    nan = float("nan")
+    compare(folder, f, (torch.tensor([[3, 1, 3], [2, 1, 1]]), torch.tensor([2.0, nan, 2.0, nan])),
+            (torch.zeros(2, 3, dtype=torch.int64), torch.zeros(4)), (torch.arange(6).flip(0).reshape(2, 3), torch.ones(4)))
+
+
+@case
+def runs_of_equal_elements(folder):
+    def f(x):
+        return torch.unique_consecutive(x, return_inverse=True, return_counts=True)
+
+    compare(folder, f, (torch.tensor([1, 1, 2, 1, 1, 1]),), (torch.zeros(6, dtype=torch.int64),), (torch.arange(6),))
+
+
+@case
+def unique_elements_of_dynamic_rows(folder):
+    compare(folder, lambda x: torch.unique(x, return_counts=True), (torch.randint(5, (6, 4)),), (torch.randint(5, (1, 4)),),
+            (torch.randint(5, (33, 4)),), dynamic_shapes=({0: ROWS},))
+
+
+@case
 def sizes_from_items(folder):
     def f(x, n):
         k = n.item()

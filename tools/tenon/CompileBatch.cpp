@@ -1,5 +1,4 @@
-//===- CompileBatch.cpp - many compilations by one process
-//----------------------------------------------------------------===//
+//===- CompileBatch.cpp - many compilations by one process ----------------------------------------------------------------===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //

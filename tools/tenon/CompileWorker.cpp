@@ -1,5 +1,4 @@
-//===- CompileWorker.cpp - a process that compiles one model after another
-//-----------------------------------------===//
+//===- CompileWorker.cpp - a process that compiles one model after another -----------------------------------------===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //

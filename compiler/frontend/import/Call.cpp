@@ -33,11 +33,45 @@ const OpTable &OpTable::get() {
   return table;
 }
 
+// The name under which rows know an op that PyTorch has under several names with equal arguments; empty for none.
+static StringRef otherName(StringRef op) {
+  static const llvm::StringMap<StringRef> names = {{"absolute", "abs"},
+                                                   {"arccos", "acos"},
+                                                   {"arccosh", "acosh"},
+                                                   {"arcsin", "asin"},
+                                                   {"arcsinh", "asinh"},
+                                                   {"arctan", "atan"},
+                                                   {"arctan2", "atan2"},
+                                                   {"arctanh", "atanh"},
+                                                   {"divide", "div"},
+                                                   {"fix", "trunc"},
+                                                   {"greater", "gt"},
+                                                   {"greater_equal", "ge"},
+                                                   {"less", "lt"},
+                                                   {"less_equal", "le"},
+                                                   {"negative", "neg"},
+                                                   {"not_equal", "ne"},
+                                                   {"special_erf", "erf"},
+                                                   {"special_erfc", "erfc"},
+                                                   {"special_exp2", "exp2"},
+                                                   {"special_expit", "sigmoid"},
+                                                   {"special_expm1", "expm1"},
+                                                   {"special_log1p", "log1p"},
+                                                   {"special_logit", "logit"},
+                                                   {"special_round", "round"},
+                                                   {"special_sinc", "sinc"},
+                                                   {"subtract", "sub"}};
+  return names.lookup(op);
+}
+
 const Row *OpTable::find(StringRef op, StringRef overload) const {
   auto row = rows.find((op + "." + overload).str());
   if (row == rows.end())
     row = rows.find(op);
-  return row == rows.end() ? nullptr : &row->second;
+  if (row != rows.end())
+    return &row->second;
+  StringRef other = otherName(op);
+  return other.empty() ? nullptr : find(other, overload);
 }
 
 //===--- schema defaults

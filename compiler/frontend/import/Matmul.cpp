@@ -99,7 +99,10 @@ static Results importAddmm(Call &call, StringRef left, StringRef right) {
   bool isBias = !isVector && self.rank() == 1 && self.sizes[0] == sizes.back();
   if (isBias && alpha == 1 && beta == 1)
     return {e.matmul(lhs, rhs, self)};
-  Tensor product = e.reshape(e.matmul(lhs, rhs), sizes);
+  Tensor product = e.matmul(lhs, rhs);
+  if (call.op == "addbmm")
+    product = e.cast(e.sum(product, {0}, computeType(product.dtype)), product.dtype);
+  product = e.reshape(product, sizes);
   ScalarType dtype = product.dtype, compute = computeType(dtype);
   return {e.pointwise({product, self}, sizes, dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
     Math m(b, loc, compute);
@@ -131,6 +134,7 @@ void tenon::aten::addMatmulRows(OpTable &table) {
   table.add("dot", [](Call &call) { return importMatmul(call, "self", "tensor"); });
   table.add("addmm", [](Call &call) { return importAddmm(call, "mat1", "mat2"); });
   table.add("baddbmm", [](Call &call) { return importAddmm(call, "batch1", "batch2"); });
+  table.add("addbmm", [](Call &call) { return importAddmm(call, "batch1", "batch2"); });
   table.add("addmv", [](Call &call) { return importAddmm(call, "mat", "vec"); });
   table.add("outer", [](Call &call) { return importOuter(call, "vec2"); });
 }

@@ -13,6 +13,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "compiler/frontend/import/Call.h"
+#include "compiler/frontend/import/Sorting.h"
 #include "compiler/ir/TenonDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -165,7 +166,85 @@ static Results importRepeatInterleaveOf(Call &call) {
   })};
 }
 
+//===--- unique elements
+//---------------------------------------------------------------------------------------------===//
+
+namespace {
+/// Runs of equal elements of a vector: where each starts, and for each element the number of its run.
+struct RunsOfEqual {
+  Tensor starts, numbers;
+};
+} // namespace
+
+static RunsOfEqual runsOfEqual(Call &call, const Tensor &vector) {
+  Emitter &e = call.e;
+  Tensor previous = e.gather(vector, {}, {}, vector.sizes, [&](OpBuilder &b, Location loc, ValueRange) {
+    Value one = arith::ConstantIndexOp::create(b, loc, 1), position = linalg::IndexOp::create(b, loc, 0);
+    return SmallVector<Value>{arith::SubIOp::create(b, loc, arith::MaxUIOp::create(b, loc, position, one), one)};
+  });
+  Tensor isStart = e.pointwise(
+      {vector, previous}, vector.sizes, ScalarType::Bool, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        Value position = asInteger(b, loc, linalg::IndexOp::create(b, loc, 0));
+        Value isFirst = Math(b, loc, ScalarType::Int64)
+                            .compare(Math::Order::Eq, position, scalarConstant(b, loc, ScalarType::Int64, int64_t{0}));
+        Value differs =
+            Math(b, loc, vector.dtype).compare(Math::Order::Ne, args[0], args[1]); // a NaN from every other one
+        return arith::OrIOp::create(b, loc, isFirst, differs);
+      });
+  Tensor starts = trueCoordinates(call, isStart)[0], counted = e.cumulativeSum(e.cast(isStart, ScalarType::Int64), 0);
+  Tensor numbers =
+      e.pointwise(counted, counted.sizes, ScalarType::Int64, [](OpBuilder &b, Location loc, ValueRange args) {
+        Math m(b, loc, ScalarType::Int64);
+        return m.sub(args[0], m.constant(1));
+      });
+  return {starts, numbers};
+}
+
+// From each start to the next; from the last to `end`.
+static Tensor lengthsOf(Emitter &e, const Tensor &starts, Size end) {
+  Value one = e.index(e.size(1)), last = e.index(e.sub(starts.sizes[0], e.size(1)));
+  Tensor next = e.gather(starts, {}, {}, starts.sizes, [&](OpBuilder &b, Location loc, ValueRange) {
+    Value following = arith::AddIOp::create(b, loc, linalg::IndexOp::create(b, loc, 0), one);
+    return SmallVector<Value>{arith::MinSIOp::create(b, loc, following, last)};
+  });
+  Value length = asInteger(e.b, e.loc, e.index(end)), lastRun = asInteger(e.b, e.loc, last);
+  return e.pointwise({starts, next}, starts.sizes, ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange args) {
+    Math m(b, loc, ScalarType::Int64);
+    Value isLast = m.compare(Math::Order::Eq, asInteger(b, loc, linalg::IndexOp::create(b, loc, 0)), lastRun);
+    return m.sub(m.select(isLast, length, args[1]), args[0]);
+  });
+}
+
+// The unique elements of `vector`, in which equal ones are neighbours; what they are to be named by, and how often each
+// is there.
+static Results uniqueOf(Call &call, const Tensor &vector, llvm::function_ref<Tensor(const Tensor &numbers)> inverse) {
+  Emitter &e = call.e;
+  RunsOfEqual runs = runsOfEqual(call, vector);
+  auto none = [&] { return e.fill(Sizes{e.size(0)}, ScalarType::Int64, Scalar::of(int64_t{0})); };
+  return {elementsAt(e, vector, runs.starts), call.boolean("return_inverse") ? inverse(runs.numbers) : none(),
+          call.boolean("return_counts") ? lengthsOf(e, runs.starts, vector.sizes[0]) : none()};
+}
+
+static Results importUniqueConsecutive(Call &call) {
+  Tensor self = call.tensor("self");
+  if (call.has("dim"))
+    return {call.unsupported("unique parts along a dimension")};
+  return uniqueOf(call, flattened(call.e, self),
+                  [&](const Tensor &numbers) { return call.e.reshape(numbers, self.sizes); });
+}
+
+static Results importUnique(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self"), vector = flattened(e, self);
+  Sorted sorted = createSort(call, vector, 0, vector.sizes[0], {});
+  return uniqueOf(call, sorted.values, [&](const Tensor &numbers) {
+    return e.reshape(scatterInto(e, vector.sizes[0], sorted.positions, numbers, ScatterKind::Set), self.sizes);
+  });
+}
+
 void tenon::aten::addNonzeroRows(OpTable &table) {
+  table.add("unique_consecutive", importUniqueConsecutive);
+  table.add("_unique2", importUnique);
   table.add("nonzero", importNonzero);
   table.add("argwhere", importNonzero);
   table.add("nonzero_numpy", [](Call &call) { return importNonzeroTuple(call, "self"); });

@@ -41,6 +41,13 @@ template <typename Op> Value roundingOf(Body &k) { return k.isFloat() ? k.op<Op>
 template <ActivationKind kind> Value activation(Body &k) { return k.activation(kind); }
 template <typename Op> Value binary(Body &k) { return Op::create(k.b, k.loc, k.x[0], k.x[1]); }
 
+template <int sign> Value isInfinityOf(Body &k) {
+  if (!k.isFloat())
+    return scalarConstant(k.b, k.loc, ScalarType::Bool, int64_t{0});
+  Value infinity = highestConstant(k.b, k.loc, k.dtype);
+  return k.compare(Math::Order::Eq, k.x[0], sign > 0 ? infinity : k.neg(infinity));
+}
+
 constexpr auto Common = Promotion::Common;
 constexpr auto Floating = Promotion::Floating;
 constexpr auto Boolean = Promotion::Boolean;
@@ -69,6 +76,8 @@ const PointwiseRow rows[] = {
     {"hypot", Floating, {"self", "other"}, false, hypotenuse},
     {"xlogy", Floating, {"self", "other"}, false, xlogy},
     {"special_xlogy", Floating, {"self", "other"}, false, xlogy},
+    {"special_xlog1py", Floating, {"self", "other"}, false, xlog1py},
+    {"ldexp", Floating, {"self", "other"}, false, [](Body &k) { return k.mul(k.x[0], k.op<math::Exp2Op>(k.x[1])); }},
     {"fmax", Common, {"self", "other"}, false, extremeOfNumbers<true>},
     {"fmin", Common, {"self", "other"}, false, extremeOfNumbers<false>},
     {"logaddexp", Floating, {"self", "other"}, false, logAddExp},
@@ -95,6 +104,8 @@ const PointwiseRow rows[] = {
     {"isnan", Common, {"self"}, true, [](Body &k) { return k.isNan(k.x[0]); }},
     {"isinf", Common, {"self"}, true, isInfinite},
     {"isfinite", Common, {"self"}, true, isFinite},
+    {"isposinf", Common, {"self"}, true, isInfinityOf<1>},
+    {"isneginf", Common, {"self"}, true, isInfinityOf<-1>},
 
     {"signbit", Common, {"self"}, true, signBit},
 

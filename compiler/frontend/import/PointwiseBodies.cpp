@@ -189,11 +189,14 @@ Value tenon::aten::isFinite(Body &k) {
   return k.compare(Math::Order::Lt, k.op<math::AbsFOp>(k.x[0]), highestConstant(k.b, k.loc, k.dtype));
 }
 
-Value tenon::aten::xlogy(Body &k) {
-  Value product = k.mul(k.x[0], k.op<math::LogOp>(k.x[1]));
+template <typename Log> static Value timesLogOf(Body &k) {
+  Value product = k.mul(k.x[0], k.op<Log>(k.x[1]));
   Value result = k.select(k.compare(Math::Order::Eq, k.x[0], k.constant(0)), k.constant(0), product);
   return k.select(k.isNan(k.x[1]), k.x[1], result);
 }
+
+Value tenon::aten::xlogy(Body &k) { return timesLogOf<math::LogOp>(k); }
+Value tenon::aten::xlog1py(Body &k) { return timesLogOf<math::Log1pOp>(k); }
 
 Value tenon::aten::lerpBody(Body &k) {
   Value start = k.x[0], end = k.x[1], weight = k.x[2], difference = k.sub(end, start);
@@ -270,16 +273,24 @@ Value tenon::aten::entropyBody(Body &k) {
 
 static Value comparisonOf(Body &k, Math::Order order) { return k.compare(order, k.x[0], k.x[1]); }
 
-Value tenon::aten::isCloseBody(Body &k) {
-  if (!k.isFloat())
-    k.call.unsupported("isclose of integers");
-  if (!k.isFloat())
-    return comparisonOf(k, Math::Order::Eq);
+// A finite distance within the tolerance.
+static Value isNear(Body &k) {
   Value allowed = k.add(k.param("atol"), k.op<math::AbsFOp>(k.mul(k.param("rtol"), k.x[1])));
   Value distance = k.op<math::AbsFOp>(k.sub(k.x[0], k.x[1])), infinity = highestConstant(k.b, k.loc, k.dtype);
-  Value isNear = arith::AndIOp::create(k.b, k.loc, k.compare(Math::Order::Lt, distance, infinity),
-                                       k.compare(Math::Order::Le, distance, allowed));
-  Value close = arith::OrIOp::create(k.b, k.loc, comparisonOf(k, Math::Order::Eq), isNear);
+  return arith::AndIOp::create(k.b, k.loc, k.compare(Math::Order::Lt, distance, infinity),
+                               k.compare(Math::Order::Le, distance, allowed));
+}
+
+Value tenon::aten::isCloseBody(Body &k) {
+  Value isEqual = comparisonOf(k, Math::Order::Eq);
+  if (k.call.real("rtol") == 0 && k.call.real("atol") == 0 && !k.call.boolean("equal_nan"))
+    return isEqual;
+  Body reals(k.b, k.loc, k.isFloat() ? k.dtype : ScalarType::Float32, k.call); // ATen measures distances of integers in float32
+  for (Value x : k.x)
+    reals.x.push_back(castScalar(k.b, k.loc, x, k.dtype, reals.dtype));
+  Value close = arith::OrIOp::create(k.b, k.loc, isEqual, isNear(reals));
+  if (!k.isFloat())
+    return close;
   if (!k.call.boolean("equal_nan"))
     return close;
   Value bothNan = arith::AndIOp::create(k.b, k.loc, k.isNan(k.x[0]), k.isNan(k.x[1]));

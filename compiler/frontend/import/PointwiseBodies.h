@@ -34,6 +34,8 @@ mlir::Value isInfinite(Body &k);
 mlir::Value isFinite(Body &k);
 /// x * log(y), zero where x is zero, NaN where y is.
 mlir::Value xlogy(Body &k);
+/// x * log(1 + y), zero where x is zero, NaN where y is.
+mlir::Value xlog1py(Body &k);
 /// ATen's lerp takes the end whose weight is larger.
 mlir::Value lerpBody(Body &k);
 mlir::Value softshrink(Body &k);

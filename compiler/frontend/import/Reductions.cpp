@@ -81,6 +81,19 @@ static Results importSum(Call &call) {
   return {withKeptDims(call, call.e.cast(sum, result), self, dims)};
 }
 
+static Results importSumToSize(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self");
+  Sizes sizes = call.resultSizes();
+  int64_t leading = self.rank() - static_cast<int64_t>(sizes.size());
+  SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(0, leading));
+  for (int64_t dim = leading; dim < self.rank(); ++dim)
+    if (isOne(sizes[dim - leading]) && !isOne(self.sizes[dim]))
+      dims.push_back(dim);
+  ScalarType result = call.resultDtype();
+  return {e.reshape(e.cast(e.sum(self, dims, computeType(result)), result), sizes)};
+}
+
 static Results importMean(Call &call) {
   Tensor self = call.tensor("self");
   SmallVector<int64_t> dims = reducedDims(call, self.rank());
@@ -323,6 +336,7 @@ static Results importCountNonzero(Call &call) {
 
 void tenon::aten::addReductionRows(OpTable &table) {
   table.add("sum", importSum);
+  table.add("sum_to_size", importSumToSize);
   table.add("mean", importMean);
   table.add("prod", importProd);
   table.add("nansum", importNanSum);

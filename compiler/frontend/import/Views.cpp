@@ -143,9 +143,7 @@ static Results importUnbind(Call &call) {
 }
 
 // Consecutive pieces along a dimension, as long as the program says.
-static Results importSplit(Call &call) {
-  Tensor self = call.tensor("self");
-  int64_t dim = call.dim("dim", self.rank());
+static Results splitAlong(Call &call, int64_t dim) {
   Size start = call.e.size(0);
   Results views;
   for (size_t i = 0; i < call.numResults(); ++i) {
@@ -154,6 +152,27 @@ static Results importSplit(Call &call) {
     start = call.e.add(start, length);
   }
   return views;
+}
+
+static Results importSplit(Call &call) { return splitAlong(call, call.dim("dim", call.tensor("self").rank())); }
+
+static Results importSliceScatter(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self"), source = e.cast(call.tensor("src"), self.dtype);
+  int64_t dim = call.dim("dim", self.rank());
+  Size start = call.has("start") ? call.size("start") : e.size(0);
+  start = clampIndex(e, wrapIndex(e, start, self.sizes[dim]), self.sizes[dim]);
+  return {e.insertSlice(self, source, dim, start, call.integer("step"))};
+}
+
+// What the row of view `name` reads, as tensors of their own.
+static Results copiesOf(Call &call, StringRef name) {
+  Tensor self = call.tensor("self");
+  Results results = (*OpTable::get().find(name, call.overload))(call);
+  for (Result &result : results)
+    if (result.view)
+      result = result.view->read(call.e, self);
+  return results;
 }
 
 //===--- other readings of the same memory
@@ -227,4 +246,12 @@ void tenon::aten::addViewRows(OpTable &table) {
   table.add("unbind", importUnbind);
   for (auto name : {"split", "split_with_sizes", "chunk", "tensor_split", "unsafe_chunk", "unsafe_split"})
     table.add(name, importSplit);
+  table.add("hsplit", [](Call &call) { return splitAlong(call, call.tensor("self").rank() == 1 ? 0 : 1); });
+  table.add("vsplit", [](Call &call) { return splitAlong(call, 0); });
+  table.add("dsplit", [](Call &call) { return splitAlong(call, 2); });
+  table.add("slice_scatter", importSliceScatter);
+  for (StringRef copy : {"as_strided_copy", "expand_copy", "narrow_copy", "permute_copy", "select_copy", "slice_copy",
+                         "split_copy", "split_with_sizes_copy", "squeeze_copy", "t_copy", "transpose_copy",
+                         "unbind_copy", "unsqueeze_copy", "view_copy"})
+    table.add(copy, [name = copy.drop_back(StringRef("_copy").size())](Call &call) { return copiesOf(call, name); });
 }
