@@ -77,6 +77,7 @@ static void addKernelPasses(OpPassManager &passes, const Target &target, bool ke
   VectorizeKernelsOptions vectors;
   vectors.vectorBits = target.vectorBits;
   vectors.scalable = target.scalableVectors;
+  vectors.numRegisters = target.registersOfConstants();
   vectors.keepRounding = keepRounding;
   passes.addPass(createVectorizeKernels(vectors));         // loops become explicit vector code
   passes.addNestedPass<func::FuncOp>(createExpandMath());  // formulas in vector form, before LLVM would make calls of them
@@ -85,6 +86,8 @@ static void addKernelPasses(OpPassManager &passes, const Target &target, bool ke
 }
 
 static void addLoweringPasses(OpPassManager &passes, const Target &target) {
+  if (unsigned numRegisters = target.registersOfConstants()) // after CSE: it counts what loops really use
+    passes.addPass(createLoadConstants({target.vectorBits, target.scalableVectors, numRegisters}));
   buildKernelLoweringPipeline(passes, target.scalableVectors);
 }
 

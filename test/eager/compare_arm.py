@@ -121,7 +121,7 @@ def bfmmla_is_as_expected(case, cpu, bits):
 
 
 def run_module(name, make, configurations, suite):
-    """The outcomes by configuration of one module, exported once and compiled once per CPU."""
+    """Yields (configuration, outcome) of one module, exported once and compiled once per CPU."""
     precision = name.split("/")[-1]
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -133,24 +133,30 @@ def run_module(name, make, configurations, suite):
         except ImportError as error:
             emulation.skip(f"{error.name} is not installed")
         except (eager.Unsupported, emulation.NotExported) as error:  # the importer knows no targets
-            return dict.fromkeys(configurations, f"unsupported: {str(error).strip()}")
+            yield from ((c, f"unsupported: {str(error).strip()}") for c in configurations)
+            return
         except Exception as error:
-            return dict.fromkeys(configurations, f"FAILED: {''.join(traceback.format_exception_only(error)).strip()}")
-        outcomes = {}
+            yield from ((c, f"FAILED: {sentence_of(error)}") for c in configurations)
+            return
         for configuration in configurations:
             cpu, bits = emulation.parse_configuration(configuration)
-            outcomes[configuration] = case.outcome(cpu, bits)
+            text = case.outcome(cpu, bits)
             if suite in ("half", "precision") and precision == "bf16" and not bfmmla_is_as_expected(case, cpu, bits):
-                outcomes[configuration] = f"FAILED: BFMMLA is {'absent' if cpu in CPUS_WITH_BFMMLA else 'there'}"
-        return outcomes
+                text = f"FAILED: BFMMLA is {'absent' if cpu in CPUS_WITH_BFMMLA else 'there'}"
+            yield configuration, text
+
+
+def sentence_of(error):
+    return "".join(traceback.format_exception_only(error)).strip()
 
 
 def run_module_suite(suite, options, configurations, results):
     for name, make in MODULE_SUITES[suite](options.full or bool(options.names)):
         if options.names and name not in options.names:
             continue
-        if missing := results.missing(f"{suite}: {name}", configurations):
-            results.add(f"{suite}: {name}", run_module(name, make, missing, suite))
+        missing = results.missing(f"{suite}: {name}", configurations)
+        if missing and not results.is_over():
+            results.add_all(f"{suite}: {name}", run_module(name, make, missing, suite))
 
 
 # --- the cases of compare_*.py -------------------------------------------------------------------------------------------------
@@ -166,8 +172,9 @@ def run_cases(options, configurations, results):
         if not options.full and not options.names:
             names = names[::CASES_PER_CASE_OF_SUBSET]
         for name in names:
-            if missing := results.missing(f"{file}: {name}", configurations):
-                results.add(f"{file}: {name}", {c: run_case(name, machines[c]) for c in missing})
+            missing = results.missing(f"{file}: {name}", configurations)
+            if missing and not results.is_over():
+                results.add_all(f"{file}: {name}", ((c, run_case(name, machines[c])) for c in missing))
     eager.machine = eager.Host()
 
 
@@ -176,7 +183,7 @@ def run_case(name, machine):
     try:
         return cases.run(name)
     except Exception as error:
-        return f"FAILED: {''.join(traceback.format_exception_only(error)).strip()}"
+        return f"FAILED: {sentence_of(error)}"
 
 
 # --- refusals ------------------------------------------------------------------------------------------------------------------
@@ -187,10 +194,10 @@ def check_refusals(results):
     with tempfile.TemporaryDirectory() as folder:
         module, args, kwargs = models.build("mobilenet_v3_large", tiny=True)
         case = emulation.Case("mobilenet_v3_large", module, args, kwargs, folder)
-        refused = {f"{cpu}@0": "agrees" if case.is_refused(cpu) else "FAILED" for cpu in ("neoverse-v1", "neoverse-v2", "neoverse-n2", "a64fx")}
-        results.add("refusals: CPU without SVE", refused)
+        for cpu in ("neoverse-v1", "neoverse-v2", "neoverse-n2", "a64fx"):
+            results.add("refusals: on a CPU without SVE", f"{cpu}@0", "agrees" if case.is_refused(cpu) else "FAILED")
         same = inspected([os.environ["TENON"]], case) == inspected(["qemu-aarch64", os.environ["TENON_AARCH64"]], case)
-        results.add("refusals: inspect as on the host", {"generic@0": "agrees" if same else "FAILED"})
+        results.add("refusals: inspect as on the host", "generic@0", "agrees" if same else "FAILED")
 
 
 def inspected(tool, case):
@@ -215,7 +222,7 @@ def main():
     parser.add_argument("--names", type=listed, help="only these entries (of cases: those whose name contains one of these)")
     parser.add_argument("--configurations", type=listed)
     parser.add_argument("--results", metavar="FILE", help="where results are kept, and what is there already is not run again")
-    parser.add_argument("--minutes", type=float, help="after so many, begin no further entry")
+    parser.add_argument("--minutes", type=float, help="after so many, begin nothing further")
     options = parser.parse_args()
     emulation.require()
     used = list(dict.fromkeys(c for suite in options.suites for c in configurations_of(suite, options)))
@@ -234,7 +241,9 @@ def main():
                    and any(text.startswith("unsupported") for text in outcomes.values())]
     if results.failed() or unsupported:
         sys.exit(1)
-    sys.exit(0 if results.is_complete else NOT_COMPLETE)
+    if results.is_over():
+        print(f"broken off after {options.minutes} minutes; the same command goes on")
+        sys.exit(NOT_COMPLETE)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 `compare_snippets.py [NAME...]` runs all, or those whose name contains a given text.
 """
-from snippets import booleans, floats, integers, main, snippet  # first: skips where PyTorch is absent
+from snippets import booleans, floats, integers, main, register_module, snippet  # first: skips where PyTorch is absent
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 
 @snippet(floats(3, 5), floats(5))
@@ -164,6 +165,22 @@ def attention_written_out(q, k, v, bias, padding):
     scaled_late = ((q.exp() @ k + bias) * 0.3).softmax(-1) @ v
     weights = (q.tanh() @ k).softmax(-1)
     return biased, flat, hidden.softmax(-1) @ v, scaled_late, weights @ v, weights
+
+
+class NansInWeights(nn.Module):
+    """They show behind activations that are a minimum or maximum."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.biased, self.conv = nn.Linear(33, 40), nn.Linear(33, 40), nn.Conv2d(3, 16, 3)
+        with torch.no_grad():
+            self.linear.weight[7, 3] = self.biased.bias[5] = self.conv.weight[2, 1, 0, 0] = float("nan")
+
+    def forward(self, x, image):
+        return self.linear(x).relu(), F.relu6(self.biased(x)), self.conv(image).relu()
+
+
+register_module("nans_in_weights", NansInWeights, floats(20, 33), floats(2, 3, 9, 8))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ class Results:
     """Texts by entry and configuration: an error or "agrees", "FAILED: ...", "unsupported: ...".
 
     With `path`, they are kept there after each entry; those of a compiler or an arm64 runtime that has changed are dropped.
-    `minutes`: after so long, no further entry is begun.
+    `minutes`: after so long, nothing further is begun.
     """
 
     def __init__(self, path=None, minutes=None):
         self.path, self.build = path, build_of_programs()
         self.end = time.monotonic() + 60 * minutes if minutes else float("inf")
-        self.entries, self.is_complete = {}, True
+        self.entries = {}
         if path and os.path.exists(path):
             with open(path) as file:
                 kept = json.load(file)
@@ -25,17 +25,23 @@ class Results:
                 print(f"{path} is about another build: everything is run again", flush=True)
 
     def missing(self, entry, configurations):
-        """The configurations of which `entry` has no result; none when the time is over."""
-        missing = [c for c in configurations if c not in self.entries.get(entry, {})]
-        if missing and time.monotonic() > self.end:
-            self.is_complete = False
-            return []
-        return missing
+        """The configurations of which `entry` has no result."""
+        return [c for c in configurations if c not in self.entries.get(entry, {})]
 
-    def add(self, entry, outcomes):
-        """Adds texts by configuration, and prints them."""
-        self.entries.setdefault(entry, {}).update(outcomes)
-        print(f"{entry:44} " + "  ".join(f"{c} {text[:400]}" for c, text in outcomes.items()), flush=True)
+    def add_all(self, entry, outcomes):
+        """Adds the (configuration, text) of a generator, which is left where the time is over."""
+        for configuration, text in outcomes:
+            self.add(entry, configuration, text)
+            if self.is_over():
+                return
+
+    def is_over(self):
+        return time.monotonic() > self.end
+
+    def add(self, entry, configuration, text):
+        """Adds a text, and prints it."""
+        self.entries.setdefault(entry, {})[configuration] = text
+        print(f"{entry:44} {configuration:16} {text[:400]}", flush=True)
         if self.path:
             with open(self.path + ".new", "w") as file:
                 json.dump({"build": self.build, "entries": self.entries}, file, indent=1)

@@ -61,7 +61,7 @@ JitKernel::JitKernel(const std::string &text, unsigned vectorBits, bool keepRoun
     throw std::runtime_error(diagnostics);
 
   runPasses(*module, [&](OpPassManager &passes) {
-    passes.addPass(createVectorizeKernels(VectorizeKernelsOptions{vectorBits, false, keepRounding}));
+    passes.addPass(createVectorizeKernels(VectorizeKernelsOptions{vectorBits, false, 0, keepRounding}));
     passes.addNestedPass<func::FuncOp>(createExpandMath());
   }, diagnostics);
   auto kernel = *module->getOps<func::FuncOp>().begin();

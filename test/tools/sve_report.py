@@ -37,6 +37,24 @@ class Rules(unittest.TestCase):
     def test_spills(self):
         self.assertIn("spills", self.broken("str	z1, [sp, #1, mul vl]           // Folded Spill")[0])
 
+    def test_branches_that_are_put_aside_belong_to_their_loop(self):
+        text = """
+	b	.LBB0_3
+.LBB0_2:
+	st1w	{ z0.s }, p0, [x8]
+	b.ge	.LBB0_4
+.LBB0_3:
+	ld1w	{ z0.s }, p0/z, [x9]
+	b.eq	.LBB0_2
+	ldr	z1, [sp, #1, mul vl]
+	b	.LBB0_2
+.LBB0_4:
+	ret
+"""
+        kernel = sve_report.Kernel("kernel", text, 1, 2)
+        self.assertEqual([len(loop) for loop in kernel.loops()], [6])
+        self.assertIn("spills", list(sve_report.broken_rules(kernel))[0])
+
     def test_scalar_code(self):
         kernel = sve_report.Kernel("kernel", ".LBB0_1:\n\tfadd\ts0, s0, s1\n\tb.lt\t.LBB0_1\n", 1, 2)
         self.assertIn("no loop over vectors", list(sve_report.broken_rules(kernel))[0])

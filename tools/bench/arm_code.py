@@ -5,6 +5,23 @@ import subprocess
 VECTOR = re.compile(r"\b(z\d+|q\d+|v\d+\.\d+[bhsd])\b")
 
 
+def dominators_of(successors):
+    """The blocks on every way from block 0, by block, for those that are reached."""
+    reached, waiting = {0}, [0]
+    while waiting:
+        new = successors[waiting.pop()] - reached
+        reached |= new
+        waiting.extend(new)
+    dominators = {block: {0} if block == 0 else reached for block in reached}
+    changed = True
+    while changed:
+        changed = False
+        for block in reached - {0}:
+            new = {block} | set.intersection(*(dominators[p] for p in reached if block in successors[p]))
+            changed, dominators[block] = changed or new != dominators[block], new
+    return dominators
+
+
 class Kernel:
     """A function on vectors: its code, and, for kernels of a compiled module, the launch that calls it."""
 
@@ -34,23 +51,23 @@ class Kernel:
         return blocks, successors
 
     def loops(self):
-        """The innermost loops that work on vectors, as lists of instructions."""
+        """The innermost loops that work on vectors, as lists of instructions, with the rare branches that are put aside."""
         blocks, successors = self.blocks()
-        # A branch backward closes a loop of what leads from its target to it; blocks of one loop may lie apart. Where the
-        # function's entry leads to it past the target, it only comes back from code that was put aside.
-        spans = []
+        predecessors = [{i for i, after in enumerate(successors) if block in after} for block in range(len(blocks))]
+        dominators = dominators_of(successors)
+        # Natural loops: an edge to a block that dominates its origin closes one; those of one header are one loop.
+        loops = {}
         for latch, targets in enumerate(successors):
-            for header in (t for t in targets if t <= latch):
-                inside, waiting = {header, latch}, [latch] if latch != header else []
+            for header in targets & dominators.get(latch, set()):
+                inside = loops.setdefault(header, {header})
+                waiting = [latch]
                 while waiting:
                     block = waiting.pop()
-                    before = {i for i, after in enumerate(successors) if block in after} - inside
-                    inside |= before
-                    waiting.extend(before)
-                if header == 0 or 0 not in inside:
-                    spans.append(inside)
-        innermost = [span for span in spans if not any(other < span for other in spans)]
-        bodies = [[line for i in sorted(span) for line in blocks[i]] for span in innermost]
+                    if block not in inside:
+                        inside.add(block)
+                        waiting.extend(predecessors[block])
+        innermost = [loop for loop in loops.values() if not any(other < loop for other in loops.values())]
+        bodies = [[line for i in sorted(loop) for line in blocks[i]] for loop in innermost]
         return [body for body in bodies if any(VECTOR.search(line) for line in body)]
 
     def uses_sve(self):

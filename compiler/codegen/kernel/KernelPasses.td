@@ -18,6 +18,8 @@ def VectorizeKernels : Pass<"tenon-vectorize-kernels", "::mlir::ModuleOp"> {
   let options = [
     Option<"vectorBits", "vector-bits", "unsigned", "512", "bits of one fixed-size vector register">,
     Option<"scalable", "scalable", "bool", "false", "vectors are multiples of 128 bits, the multiple known at run time">,
+    Option<"numRegisters", "num-registers", "unsigned", "0",
+           "vector registers that constants share with values; 0: arithmetic reads constants from memory">,
     Option<"keepRounding", "keep-rounding", "bool", "true",
            "round values of half-width types in registers wherever the kernel does, not only where it stores them">,
   ];
@@ -30,6 +32,16 @@ def ExpandMath : Pass<"tenon-expand-math", "::mlir::func::FuncOp"> {
   let summary = "gives transcendental functions and activations their inline formulas";
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
+}
+
+def LoadConstants : Pass<"tenon-load-constants", "::mlir::ModuleOp"> {
+  let summary = "lets inner loops read constants from memory where the registers do not hold them all";
+  let options = [
+    Option<"vectorBits", "vector-bits", "unsigned", "128", "bits of one vector register; of one granule where it is scalable">,
+    Option<"scalable", "scalable", "bool", "false", "vectors are multiples of vector-bits">,
+    Option<"numRegisters", "num-registers", "unsigned", "32", "vector registers">,
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::vector::VectorDialect"];
 }
 
 def LowerKernelsToLLVM : Pass<"tenon-lower-kernels-to-llvm", "::mlir::ModuleOp"> {

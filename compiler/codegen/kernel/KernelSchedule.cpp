@@ -14,6 +14,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "compiler/codegen/kernel/KernelSchedule.h"
+#include "compiler/codegen/kernel/RegisterNeed.h"
 
 #include "compiler/ir/TenonDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -139,6 +140,7 @@ private:
   void visitNeeds(Value tensor, unsigned group, llvm::SetVector<Value> &computed);
   void chooseScratch();
   void chooseLanes();
+  void fitRegisters(const RowGroup &group);
   void chooseUnroll();
   void chooseUnits();
   uint64_t parallelDims() const { return ~domain.rowDims() & ((uint64_t(1) << domain.dims.size()) - 1); }
@@ -355,12 +357,17 @@ void Scheduler::chooseScratch() {
       for (Value operand : op.getDpsInputs())
         visitNeeds(operand, index, computed);
     RowGroup &group = schedule.groups[index];
-    for (linalg::GenericOp op : group.reductions)
-      group.cost += bodyCost(op);
-    for (Value tensor : computed) {
+    llvm::SetVector<linalg::GenericOp> bodies;
+    for (Value tensor : llvm::reverse(computed)) {
       firstGroup.try_emplace(tensor, index);
-      group.cost += bodyCost(tensor.getDefiningOp<linalg::GenericOp>());
+      bodies.insert(tensor.getDefiningOp<linalg::GenericOp>());
+      group.cost += bodyCost(bodies.back());
     }
+    for (linalg::GenericOp op : group.reductions) {
+      bodies.insert(op);
+      group.cost += bodyCost(op);
+    }
+    group.bodies = bodies.takeVector();
   }
 }
 
@@ -389,16 +396,29 @@ void Scheduler::chooseLanes() {
   schedule.lanes = std::max(1u, (shape.scalable ? 128 : shape.bits) / (floatBits ? floatBits : integerBits));
 }
 
+// Makes fewer copies where those and the constants do not fit, and shorter vectors where a single copy of formulas in double
+// precision, whose values take two registers each, does not.
+void Scheduler::fitRegisters(const RowGroup &group) {
+  RegisterNeed need = registerNeed(group.bodies, shape, schedule.lanes);
+  while (schedule.unroll > 1 && need.total(schedule.unroll) > shape.numRegisters)
+    schedule.unroll /= 2;
+  bool isNarrow = schedule.lanes * 64 <= shape.bits;
+  if (!isNarrow && need.numLive + need.numSpare > shape.numRegisters)
+    schedule.lanes /= 2;
+}
+
 void Scheduler::chooseUnroll() {
+  if (schedule.vectorDim < 0)
+    return;
   unsigned cost = 0;
   for (const RowGroup &group : schedule.groups)
     cost = std::max(cost, group.cost);
-  // Live values grow with the cost: four copies of a cheap body, two of one with an exponential or two, one beyond. NEON holds
-  // the constants of a polynomial in registers as well, where x86 reads them from memory.
-  bool isNeon = !schedule.scalable && shape.bits == 128;
-  unsigned maxCostOfTwo = isNeon ? transcendentalCost - 1 : longTranscendentalCost - 1;
-  schedule.unroll = schedule.vectorDim < 0 ? 1 : cost <= 8 ? 4 : cost <= maxCostOfTwo ? 2 : 1;
-  if (schedule.vectorDim < 0 || schedule.scalable)
+  // Live values grow with the cost: four copies of a cheap body, two of one with an exponential or two, one beyond.
+  schedule.unroll = cost <= 8 ? 4 : cost < longTranscendentalCost ? 2 : 1;
+  if (shape.numRegisters != 0 && cost >= transcendentalCost)
+    for (const RowGroup &group : schedule.groups)
+      fitRegisters(group);
+  if (schedule.scalable)
     return;
   const SizeProduct &size = domain.dims[schedule.vectorDim].size;
   if (size.isStatic())

@@ -17,6 +17,8 @@ namespace tenon {
 struct VectorShape {
   unsigned bits = 512;
   bool scalable = false; ///< then `bits` counts once per vscale
+  /// Registers that constants share with values; 0: enough, as arithmetic reads constants from memory (x86).
+  unsigned numRegisters = 0;
 };
 
 /// How one result of a reducing generic grows: accumulator = op(accumulator, contribution).
@@ -43,6 +45,7 @@ struct RowGroup {
   llvm::SmallVector<unsigned> outputs;
   llvm::SmallVector<unsigned> scratchStores; ///< indices into KernelSchedule::scratch
   unsigned cost = 0;                         ///< scalar operations per element, roughly
+  llvm::SmallVector<mlir::linalg::GenericOp, 0> bodies; ///< whose values the nest computes, producers first
 };
 
 struct KernelSchedule {

@@ -62,7 +62,7 @@ struct VectorizeKernelsPass : tenon::impl::VectorizeKernelsBase<VectorizeKernels
   using VectorizeKernelsBase::VectorizeKernelsBase;
   void runOnOperation() override {
     for (func::FuncOp function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
-      if (isBufferLevelKernel(function) && failed(vectorizeKernel(function, {vectorBits, scalable}, keepRounding)))
+      if (isBufferLevelKernel(function) && failed(vectorizeKernel(function, {vectorBits, scalable, numRegisters}, keepRounding)))
         return signalPassFailure();
   }
 };

@@ -300,6 +300,7 @@ void tenon::conv(Run &run, int32_t site, const ConvSpec &spec, const TensorView 
     return;
   if (!plan->fusesEpilogue || !plan->primitive)
     return runPlan(state, call, *plan);
-  state.nans.run(context, spec.epilogue, {&input, spec.weightIsConstant ? nullptr : &weight}, extras,
+  const TensorView *constant = spec.weightIsConstant ? &weight : nullptr;
+  state.nans.run(context, spec.epilogue, {&input, constant ? nullptr : &weight, bias}, constant, extras,
                  [&] { runPlan(state, call, *plan); }, [&] { runPlan(state, call, *planFor(key.withoutPostOps())); });
 }

@@ -405,6 +405,7 @@ void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorV
   };
   if (!plan->fusesEpilogue || plan->route != MatmulPlan::Route::OneDnn)
     return runSlices(*plan);
-  state.nans.run(context, spec.epilogue, {&lhs, spec.rhsIsConstant ? nullptr : &rhs}, extras, [&] { runSlices(*plan); },
-                 [&] { runSlices(*planFor(key.withoutPostOps())); });
+  const TensorView *constant = spec.rhsIsConstant ? &rhs : nullptr;
+  state.nans.run(context, spec.epilogue, {&lhs, constant ? nullptr : &rhs, bias}, constant, extras,
+                 [&] { runSlices(*plan); }, [&] { runSlices(*planFor(key.withoutPostOps())); });
 }

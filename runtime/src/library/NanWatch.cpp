@@ -56,6 +56,15 @@ bool library::mayReadNan(RunContext &context, std::initializer_list<const Tensor
 #endif
 }
 
+bool library::NanWatch::constantMayBeNan(RunContext &context, const TensorView *constant) {
+  Answer answer = constantHasNan.load(std::memory_order_relaxed);
+  if (answer == Answer::Unknown) {
+    answer = mayReadNan(context, {constant}, {}) ? Answer::Yes : Answer::No;
+    constantHasNan.store(answer, std::memory_order_relaxed);
+  }
+  return answer == Answer::Yes;
+}
+
 #ifdef __x86_64__
 static bool takeFlagOfThread() {
   constexpr unsigned invalid = 1;

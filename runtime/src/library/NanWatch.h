@@ -8,7 +8,7 @@
 // model that diverged would look healthy. The same instructions set the sticky "invalid operation" flag of MXCSR for any NaN
 // operand, so a look at the flag after the primitive tells for some nanoseconds whether it has to be done again without them.
 // On arm64 it is FMAXNM, which leaves no trace of a NaN: there FPSR tells of NaNs that the primitive made (infinity less
-// infinity), and operands that are no constants are looked through for those it reads.
+// infinity), and operands are looked through for those it reads: constants once, others in each run.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -38,14 +38,14 @@ bool mayReadNan(RunContext &context, std::initializer_list<const TensorView *> o
 /// What a call site knows of the flag.
 class NanWatch {
 public:
-  /// Calls `fused()`, which reads `operands` (null: none) and `extras` and applies `epilogue` by oneDNN; where a NaN may have been
-  /// lost, calls `exact()` instead of it.
+  /// Calls `fused()`, which reads `operands` (null: none), `extras` and, where it is not null, `constant`, and applies `epilogue` by
+  /// oneDNN; where a NaN may have been lost, calls `exact()` instead of it. `constant` is the same in each call.
   template <typename Fused, typename Exact>
-  void run(RunContext &context, const Epilogue &epilogue, std::initializer_list<const TensorView *> operands, TensorViews extras,
-           const Fused &fused, const Exact &exact) {
+  void run(RunContext &context, const Epilogue &epilogue, std::initializer_list<const TensorView *> operands,
+           const TensorView *constant, TensorViews extras, const Fused &fused, const Exact &exact) {
     if (!canSwallowNan(epilogue))
       return fused();
-    if (mayReadNan(context, operands, extras))
+    if (constantMayBeNan(context, constant) || mayReadNan(context, operands, extras))
       return exact();
     if (isSetBefore.load(std::memory_order_relaxed))
       takeInvalidFlag(context);
@@ -60,6 +60,10 @@ public:
   }
 
 private:
+  bool constantMayBeNan(RunContext &context, const TensorView *constant);
+
+  enum class Answer : uint8_t { Unknown, No, Yes };
+  std::atomic<Answer> constantHasNan = Answer::Unknown;
   /// Whether it once was the work before: from then on the flag is cleared first, which costs less than computing twice.
   std::atomic<bool> isSetBefore = false;
 };

@@ -36,7 +36,7 @@ TEST_CASE("nan watch: work before a call makes it compute twice only once") {
     if (before)
       computeInvalid();
     numFused = numExact = 0;
-    watch.run(context, epilogue, {}, {}, [&] { ++numFused, within ? computeInvalid() : void(); }, [&] { ++numExact; });
+    watch.run(context, epilogue, {}, nullptr, {}, [&] { ++numFused, within ? computeInvalid() : void(); }, [&] { ++numExact; });
   };
   call(false, false);
   CHECK((numFused == 1 && numExact == 0));

@@ -173,17 +173,20 @@ void expand(Operation *op) {
   expandUnary(op);
 }
 
+} // namespace
+
+void tenon::expandMath(Operation *root) {
+  SmallVector<Operation *> candidates;
+  root->walk([&](Operation *op) {
+    if (isa<ActivationOp>(op) || isa<math::MathDialect>(op->getDialect()))
+      candidates.push_back(op);
+  });
+  llvm::for_each(candidates, expand);
+}
+
+namespace {
 struct ExpandMath : tenon::impl::ExpandMathBase<ExpandMath> {
   using ExpandMathBase::ExpandMathBase;
-
-  void runOnOperation() override {
-    SmallVector<Operation *> candidates;
-    getOperation().walk([&](Operation *op) {
-      if (isa<ActivationOp>(op) || isa<math::MathDialect>(op->getDialect()))
-        candidates.push_back(op);
-    });
-    llvm::for_each(candidates, expand);
-  }
+  void runOnOperation() override { expandMath(getOperation()); }
 };
-
 } // namespace

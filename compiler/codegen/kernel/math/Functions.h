@@ -21,6 +21,13 @@
 #include "compiler/codegen/kernel/math/MathBuilder.h"
 #include "compiler/ir/TenonDialect.h"
 
+namespace tenon {
+
+/// Gives the transcendental functions and activations within `root` their formulas; see ExpandMath.cpp.
+void expandMath(mlir::Operation *root);
+
+} // namespace tenon
+
 namespace tenon::functions {
 
 using mlir::Value;
