@@ -44,7 +44,7 @@ def pointwise_and_softmax(folder):
 def sizes_as_values(folder):
     batch = Dim("batch", max=64)
     compare_sizes(folder, lambda x: (x / x.shape[0], torch.arange(x.shape[0]), torch.full((2, x.shape[0]), x.shape[0] + 1),
-                                     x.mean(0)),
+                                     x.mean(0), torch.arange(x.shape[0]).sum(), (torch.arange(x.shape[0]) * 2.5).amax(0) + x),
                   lambda b: (torch.randn(b, 6),), ({0: batch},), [(4,), (2,), (9,), (64,)])
 
 

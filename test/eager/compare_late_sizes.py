@@ -145,6 +145,17 @@ def sizes_from_items(folder):
 
 
 @case
+def steps_between_half_width_items(folder):
+    def f(first, last):
+        steps = torch.arange(first.item(), last.item())
+        torch._check(steps.size(0) >= 1)
+        torch._check(steps.size(0) <= 10)
+        return (steps * 2).sum()
+
+    compare(folder, f, (torch.tensor(1.5).half(), torch.tensor(4.0).bfloat16()), (torch.tensor(-1.0).half(), torch.tensor(8.5).bfloat16()))
+
+
+@case
 def slices_between_items(folder):
     def f(x, n):
         first, last = n.unbind(0)

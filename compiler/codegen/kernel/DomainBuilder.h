@@ -42,6 +42,7 @@ private:
   void connectSharedFills();
   void connectSharedInputs();
   void connectEqualSizes();
+  void noteSizesOfGenerated();
   void canonicalizeEntries();
   mlir::LogicalResult checkNodes();
   mlir::LogicalResult numberClasses();

@@ -51,6 +51,11 @@ int KernelDomain::accessOf(OpOperand &operand) const {
   return found == operandAccess.end() ? -1 : static_cast<int>(found->second);
 }
 
+unsigned KernelDomain::sizeEntryOf(BlockArgument argument) {
+  auto earlier = argument.getOwner()->getArguments().take_front(argument.getArgNumber());
+  return llvm::count_if(earlier, [](BlockArgument other) { return other.getType().isIndex(); });
+}
+
 int KernelDomain::bufferOf(Value tensor) const {
   auto read = tensor.getDefiningOp<bufferization::ToTensorOp>();
   if (!read)

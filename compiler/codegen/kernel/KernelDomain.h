@@ -79,6 +79,8 @@ public:
   uint64_t reductionDimsOf(mlir::linalg::GenericOp op) const;
   /// The access of an operand that is read from memory, or -1.
   int accessOf(mlir::OpOperand &operand) const;
+  /// The size-table entry of an index argument of a kernel: those come first.
+  static unsigned sizeEntryOf(mlir::BlockArgument argument);
   /// The buffer behind a tensor that `bufferization.to_tensor` reads, or -1.
   int bufferOf(mlir::Value tensor) const;
 

@@ -116,6 +116,22 @@ void DomainBuilder::noteSize(unsigned e, const SizeProduct &size) {
     canonicalEntry[size.entries[0]] = canonicalEntry[known->entries[0]];
 }
 
+// A value made from positions alone may have loops that no buffer has: its destination names their sizes.
+void DomainBuilder::noteSizesOfGenerated() {
+  for (linalg::GenericOp op : domain.generics)
+    for (OpOperand &init : op.getDpsInitsMutable()) {
+      auto empty = init.get().getDefiningOp<tensor::EmptyOp>();
+      if (!empty)
+        continue;
+      for (auto [size, expr] : llvm::zip(empty.getMixedSizes(), op.getMatchingIndexingMap(&init).getResults())) {
+        auto loop = dyn_cast<AffineDimExpr>(expr);
+        auto argument = dyn_cast_if_present<BlockArgument>(dyn_cast<Value>(size));
+        if (loop && argument && !sizeOf[find(element(op, loop.getPosition()))])
+          noteSize(element(op, loop.getPosition()), {1, {KernelDomain::sizeEntryOf(argument)}});
+      }
+    }
+}
+
 // Gives classes of dynamic loops a size-table entry. Outputs come first, so entries of theirs name the sizes.
 void DomainBuilder::canonicalizeEntries() {
   forEachMemoryOperand([&](Operation *op, unsigned buffer, AffineMap map) {
@@ -123,6 +139,7 @@ void DomainBuilder::canonicalizeEntries() {
       if (auto loop = dyn_cast<AffineDimExpr>(expr))
         noteSize(element(op, loop.getPosition()), domain.buffers[buffer].sizes[dim]);
   });
+  noteSizesOfGenerated();
   auto canonicalize = [&](SizeProduct &product) {
     for (unsigned &entry : product.entries)
       entry = canonicalEntry[entry];

@@ -233,11 +233,8 @@ Lane ValueEmitter::compute(Value value, unsigned instance) {
     Operation *parent = argument.getOwner()->getParentOp();
     if (auto generic = dyn_cast<linalg::GenericOp>(parent))
       return evaluateOperand(*generic.getMatchingOpOperand(argument), instance);
-    if (argument.getType().isIndex()) {
-      auto before = llvm::count_if(argument.getOwner()->getArguments().take_front(argument.getArgNumber()),
-                                   [](BlockArgument other) { return other.getType().isIndex(); });
-      return {size({1, {static_cast<unsigned>(before)}}), 0, false, {}};
-    }
+    if (argument.getType().isIndex())
+      return {size({1, {KernelDomain::sizeEntryOf(argument)}}), 0, false, {}};
     return fail(parent, builder.getIndexType(), "uses a buffer as a scalar");
   }
   Operation *op = value.getDefiningOp();

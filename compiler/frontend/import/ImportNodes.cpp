@@ -191,6 +191,8 @@ void Importer::importItem(const Node &node, Scope &scope) {
                     (expr->kind == SymExpr::Kind::Integer || expr->kind == SymExpr::Kind::Boolean);
   if ((symbol.empty() && !isConstant) || !call.problem().empty() || self.rank() != 0)
     return reportUnsupported(displayName(node.target), "its value is no symbol", &node);
+  if (self.dtype == ScalarType::Float16 || self.dtype == ScalarType::BFloat16)
+    self = e.cast(self, ScalarType::Float32); // C++ text has no half-width scalars
   Value element = tensor::ExtractOp::create(e.b, e.loc, self.value, ValueRange{});
   if (isFloat(self.dtype)) {
     Value wide = castScalar(e.b, e.loc, element, self.dtype, ScalarType::Float64);
