@@ -1,5 +1,4 @@
-//===- Target.cpp - the table of CPUs and the detection of the host
-//-------------------------------------------------------===//
+//===- Target.cpp - the table of CPUs and the detection of the host -------------------------------------------------------===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //

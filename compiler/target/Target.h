@@ -1,5 +1,4 @@
-//===- Target.h - what a CPU can do ---------------------------------------------------------------------------*- C++
-//-*-===//
+//===- Target.h - what a CPU can do -------------------------------------------------------------------------------*- C++ -*-===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //

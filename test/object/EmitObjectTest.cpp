@@ -1,5 +1,4 @@
-//===- EmitObjectTest.cpp - LLVM dialect to object code, for both architectures
-//-------------------------------------------===//
+//===- EmitObjectTest.cpp - LLVM dialect to object code, for both architectures -------------------------------------------===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //

@@ -1,5 +1,4 @@
-//===- TargetTest.cpp - the table of CPUs and the host
-//--------------------------------------------------------------------===//
+//===- TargetTest.cpp - the table of CPUs and the host --------------------------------------------------------------------===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //

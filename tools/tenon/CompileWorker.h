@@ -1,5 +1,4 @@
-//===- CompileWorker.h - a process that compiles one model after another ---------------------------------*- C++
-//-*-===//
+//===- CompileWorker.h - a process that compiles one model after another ------------------------------------------*- C++ -*-===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //

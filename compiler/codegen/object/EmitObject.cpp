@@ -1,5 +1,4 @@
-//===- EmitObject.cpp - LLVM dialect to object code
-//-----------------------------------------------------------------------===//
+//===- EmitObject.cpp - LLVM dialect to object code -----------------------------------------------------------------------===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //
@@ -78,8 +77,7 @@ llvm::Expected<Machine> createMachine(const Target &target, unsigned optLevel) {
                                               *llvm::CodeGenOpt::getLevel(std::min(optLevel, 3u))));
 }
 
-//===--- translate
-//---------------------------------------------------------------------------------------------------===//
+//===--- translate ---------------------------------------------------------------------------------------------------===//
 
 /// Gives `function` its CPU: legal is the baseline with the target's features, the CPU's name only tunes.
 void setTargetAttributes(llvm::Function &function, const Target &target) {
@@ -129,8 +127,7 @@ llvm::Expected<std::unique_ptr<llvm::Module>> translate(mlir::ModuleOp module, c
   return translated;
 }
 
-//===--- optimise and codegen
-//----------------------------------------------------------------------------------------===//
+//===--- optimise and codegen ----------------------------------------------------------------------------------------===//
 
 llvm::PipelineTuningOptions tuningOptions() {
   llvm::PipelineTuningOptions options;
@@ -187,8 +184,7 @@ llvm::Expected<CodeBytes> compile(llvm::Module &module, const Target &target, Em
   return generateCode(module, **machine, kind);
 }
 
-//===--- parts
-//-------------------------------------------------------------------------------------------------------===//
+//===--- parts -------------------------------------------------------------------------------------------------------===//
 
 /// Returns `module` cut into at most `numParts` as bitcode: an LLVMContext belongs to one thread.
 std::vector<CodeBytes> splitToBitcode(llvm::Module &module, unsigned numParts) {

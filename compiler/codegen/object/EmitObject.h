@@ -1,5 +1,4 @@
-//===- EmitObject.h - LLVM dialect to object code --------------------------------------------------------------*- C++
-//-*-===//
+//===- EmitObject.h - LLVM dialect to object code -----------------------------------------------------------------*- C++ -*-===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //

@@ -13,8 +13,7 @@ using namespace mlir;
 using namespace tenon::aten;
 using namespace tenon::frontend;
 
-//===--- the op table
-//------------------------------------------------------------------------------------------------===//
+//===--- the op table ------------------------------------------------------------------------------------------------===//
 
 const OpTable &OpTable::get() {
   static const OpTable table = [] {
@@ -74,8 +73,7 @@ const Row *OpTable::find(StringRef op, StringRef overload) const {
   return other.empty() ? nullptr : find(other, overload);
 }
 
-//===--- schema defaults
-//---------------------------------------------------------------------------------------------===//
+//===--- schema defaults ---------------------------------------------------------------------------------------------===//
 
 namespace {
 struct SchemaRow {
@@ -129,8 +127,7 @@ const Argument &Call::argument(StringRef name) {
   return entry->second;
 }
 
-//===--- construction
-//------------------------------------------------------------------------------------------------===//
+//===--- construction ------------------------------------------------------------------------------------------------===//
 
 Call::Call(Emitter emitter, const Node &node, Scope &scope, Symbols &symbols)
     : e(emitter), node(node), scope(scope), symbols(symbols) {
@@ -162,8 +159,7 @@ Tensor Call::unsupported(const std::string &reason) {
                                                                           : e.empty(resultSizes(), resultDtype());
 }
 
-//===--- arguments
-//---------------------------------------------------------------------------------------------------===//
+//===--- arguments ---------------------------------------------------------------------------------------------------===//
 
 Tensor Call::read(StringRef name) {
   auto alias = scope.tensors.find(name);

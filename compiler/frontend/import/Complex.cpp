@@ -13,8 +13,7 @@
 using namespace mlir;
 using namespace tenon::aten;
 
-//===--- representation
-//----------------------------------------------------------------------------------------------===//
+//===--- representation ----------------------------------------------------------------------------------------------===//
 
 bool tenon::aten::isComplex(ScalarType type) {
   return type == ScalarType::ComplexFloat || type == ScalarType::ComplexDouble;
@@ -67,8 +66,7 @@ Tensor tenon::aten::joinParts(Emitter &e, const ComplexParts &parts) {
       }));
 }
 
-//===--- arithmetic
-//--------------------------------------------------------------------------------------------------===//
+//===--- arithmetic --------------------------------------------------------------------------------------------------===//
 
 namespace {
 /// One complex number inside a body.
@@ -159,8 +157,7 @@ static Results importReduction(Call &call, bool isMean) {
   return {joinParts(e, {reduce(x.real), reduce(x.imaginary)})};
 }
 
-//===--- parts and polar form
-//----------------------------------------------------------------------------------------===//
+//===--- parts and polar form ----------------------------------------------------------------------------------------===//
 
 // Squares of float32 do not overflow in float64.
 static Results importMagnitude(Call &call) {
@@ -226,8 +223,7 @@ static View pairsView(bool toReal) {
   return {back, [=](Emitter &e, const Tensor &, const Tensor &updated) { return there(e, updated); }};
 }
 
-//===--- conversions
-//-------------------------------------------------------------------------------------------------===//
+//===--- conversions -------------------------------------------------------------------------------------------------===//
 
 // Between complex types, or from real numbers; a conversion to real ones drops the imaginary part.
 static Tensor converted(Emitter &e, const Tensor &tensor, ScalarType to) {

@@ -64,8 +64,7 @@ ScalarType tenon::aten::computeType(ScalarType type) {
   return type == ScalarType::Float16 || type == ScalarType::BFloat16 ? ScalarType::Float32 : type;
 }
 
-//===--- promotion
-//---------------------------------------------------------------------------------------------------===//
+//===--- promotion ---------------------------------------------------------------------------------------------------===//
 
 static ScalarType signedOfWidth(unsigned width) {
   return width <= 8    ? ScalarType::Int8
@@ -112,8 +111,7 @@ static ScalarType combineCategories(ScalarType higher, ScalarType lower) {
 
 ScalarType ResultType::get() const { return combineCategories(dims, combineCategories(zeroDim, number)); }
 
-//===--- casts
-//-------------------------------------------------------------------------------------------------------===//
+//===--- casts -------------------------------------------------------------------------------------------------------===//
 
 static Value castIntegerWidth(OpBuilder &b, Location loc, Value value, Type to, bool sourceIsUnsigned) {
   unsigned from = value.getType().getIntOrFloatBitWidth(), width = to.getIntOrFloatBitWidth();
@@ -171,8 +169,7 @@ Value tenon::aten::castScalar(OpBuilder &b, Location loc, Value value, ScalarTyp
   return castFloatWidth(b, loc, wide, type);
 }
 
-//===--- constants
-//---------------------------------------------------------------------------------------------------===//
+//===--- constants ---------------------------------------------------------------------------------------------------===//
 
 Value tenon::aten::scalarConstant(OpBuilder &b, Location loc, ScalarType type, double value) {
   Type element = elementType(b.getContext(), type);

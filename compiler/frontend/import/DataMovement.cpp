@@ -44,8 +44,7 @@ static Results importRepeatInterleave(Call &call) {
   return {e.reshape(e.broadcast(single, repeated), call.resultSizes())};
 }
 
-//===--- reordering along one dimension
-//------------------------------------------------------------------------------===//
+//===--- reordering along one dimension ------------------------------------------------------------------------------===//
 
 namespace {
 /// The source's coordinate along a dimension, from the result's.
@@ -116,8 +115,7 @@ static Results importRoll(Call &call) {
   return {e.reshape(result, self.sizes)};
 }
 
-//===--- padding
-//-----------------------------------------------------------------------------------------------------===//
+//===--- padding -----------------------------------------------------------------------------------------------------===//
 
 // Cuts off what negative padding asks for; `pad` keeps the rest. An amount of the run's sizes may turn out either way.
 static Tensor cutByPadding(Emitter &e, Tensor self, Sizes &pad) {

@@ -16,8 +16,7 @@
 using namespace mlir;
 using namespace tenon::aten;
 
-//===--- equations
-//---------------------------------------------------------------------------------------------------===//
+//===--- equations ---------------------------------------------------------------------------------------------------===//
 
 namespace {
 /// One label per dimension. The dimensions of an ellipsis are labelled by digits that no equation uses, aligned at the
@@ -78,8 +77,7 @@ static std::optional<Equation> parseEquation(std::string text, ArrayRef<Tensor> 
   return equation;
 }
 
-//===--- operands
-//----------------------------------------------------------------------------------------------------===//
+//===--- operands ----------------------------------------------------------------------------------------------------===//
 
 namespace {
 struct Labelled {
@@ -141,8 +139,7 @@ static Labelled withoutStretched(Emitter &e, const Labelled &operand, ArrayRef<L
   return result;
 }
 
-//===--- products
-//----------------------------------------------------------------------------------------------------===//
+//===--- products ----------------------------------------------------------------------------------------------------===//
 
 // The operand with its dimensions in the order of `groups`, each group one dimension.
 static Tensor grouped(Emitter &e, const Labelled &operand, ArrayRef<std::string> groups) {

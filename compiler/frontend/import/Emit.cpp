@@ -37,8 +37,7 @@ Value Scalar::materialize(OpBuilder &builder, Location loc, ScalarType type) con
   return aten::isFloat(dtype) ? scalarConstant(builder, loc, type, real) : scalarConstant(builder, loc, type, integer);
 }
 
-//===--- sizes
-//-------------------------------------------------------------------------------------------------------===//
+//===--- sizes -------------------------------------------------------------------------------------------------------===//
 
 Sizes Emitter::sizes(ArrayRef<int64_t> values) {
   Sizes result;
@@ -126,8 +125,7 @@ Tensor Emitter::fill(SizesRef sizes, ScalarType dtype, const Scalar &value) {
   return init;
 }
 
-//===--- views
-//-------------------------------------------------------------------------------------------------------===//
+//===--- views -------------------------------------------------------------------------------------------------------===//
 
 Tensor Emitter::reshape(const Tensor &tensor, SizesRef sizes) {
   if (SizesRef(tensor.sizes) == sizes)
@@ -233,8 +231,7 @@ Tensor Emitter::concat(ArrayRef<Tensor> parts, int64_t dim) {
   return init;
 }
 
-//===--- computation
-//-------------------------------------------------------------------------------------------------===//
+//===--- computation -------------------------------------------------------------------------------------------------===//
 
 AffineMap Emitter::broadcastMap(SizesRef from, SizesRef to) {
   size_t added = to.size() - from.size();
@@ -388,8 +385,7 @@ Tensor Emitter::keepDims(const Tensor &reduced, const Tensor &original, ArrayRef
   return reshape(reduced, sizes);
 }
 
-//===--- scalar arithmetic
-//-------------------------------------------------------------------------------------------===//
+//===--- scalar arithmetic -------------------------------------------------------------------------------------------===//
 
 // Builds FloatOp, or one of the two integer ops.
 template <typename FloatOp, typename SignedOp, typename UnsignedOp = SignedOp>

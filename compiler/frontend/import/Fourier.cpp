@@ -22,8 +22,7 @@
 using namespace mlir;
 using namespace tenon::aten;
 
-//===--- transforms of rows
-//------------------------------------------------------------------------------------------===//
+//===--- transforms of rows ------------------------------------------------------------------------------------------===//
 
 // The matrix of cos or sin of 2 pi (j k) / n.
 static Tensor circleMatrix(Emitter &e, int64_t rows, int64_t columns, int64_t n, ScalarType dtype, bool isCosine) {
@@ -119,8 +118,7 @@ ComplexParts tenon::aten::transformRows(Emitter &e, const ComplexParts &x, int s
   return result;
 }
 
-//===--- transforms along dimensions
-//---------------------------------------------------------------------------------===//
+//===--- transforms along dimensions ---------------------------------------------------------------------------------===//
 
 static ComplexParts transformAlong(Emitter &e, const ComplexParts &x, int64_t dim, int sign) {
   int64_t last = x.real.rank() - 1;
@@ -254,8 +252,7 @@ static Results importFourier(Call &call, const FourierOp &op) {
   return {op.kind == Kind::HalfToReal ? x.real : joinParts(e, x)};
 }
 
-//===--- frequencies
-//-------------------------------------------------------------------------------------------------===//
+//===--- frequencies -------------------------------------------------------------------------------------------------===//
 
 // 0, 1, … and, for complex transforms, the negative half, over n d.
 static Results importFrequencies(Call &call, bool hasNegative) {

@@ -103,8 +103,7 @@ bool Importer::definesSize(const Node &node, const Scope &scope) const {
   });
 }
 
-//===--- nodes without tensors
-//---------------------------------------------------------------------------------------===//
+//===--- nodes without tensors ---------------------------------------------------------------------------------------===//
 
 // The expression that the value tables hold for a symbolic result; nothing where there is none.
 static std::optional<SymExpr> expressionOf(const Graph &graph, const Argument &output) {
@@ -227,8 +226,7 @@ void Importer::constrainRange(const Node &node, Scope &scope) {
   guardRange(call.e, call.e.index(call.size("size")), range, "a size that the model computes is {0}");
 }
 
-//===--- ATen
-//--------------------------------------------------------------------------------------------------------===//
+//===--- ATen --------------------------------------------------------------------------------------------------------===//
 
 // Values of the right types in the place of what cannot be imported, so that the walk goes on and finds the rest.
 void Importer::bindStandIns(const Node &node, Scope &scope, Emitter &e) {

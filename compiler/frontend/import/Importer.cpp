@@ -34,8 +34,7 @@ Importer::Importer(MLIRContext &context, const ExportedProgram &program, std::ve
     : context(context), program(program), unsupported(unsupported), builder(&context), symbols(&context, program.symbolRanges),
       mainScope{program.graph, {}} {}
 
-//===--- locations
-//---------------------------------------------------------------------------------------------------===//
+//===--- locations ---------------------------------------------------------------------------------------------------===//
 
 std::string PythonFrame::text() const {
   if (file.empty())
@@ -76,8 +75,7 @@ Location Importer::nodeLocation(const Node &node) {
   return NameLoc::get(builder.getStringAttr(node.name), FileLineColLoc::get(&context, frame.file, frame.line, 0));
 }
 
-//===--- the module
-//--------------------------------------------------------------------------------------------------===//
+//===--- the module --------------------------------------------------------------------------------------------------===//
 
 void tenon::aten::collectNames(const Argument &arg, std::set<std::string> &names) {
   if (auto *ref = arg.getIf<TensorRef>())
@@ -171,8 +169,7 @@ LogicalResult Importer::createMain() {
   return success();
 }
 
-//===--- constants
-//---------------------------------------------------------------------------------------------------===//
+//===--- constants ---------------------------------------------------------------------------------------------------===//
 
 // A short unique symbol: letters, digits and underscores of the name's end.
 static std::string symbolName(StringRef name, std::set<std::string> &used) {
@@ -303,8 +300,7 @@ void Importer::bindConstants() {
   }
 }
 
-//===--- results
-//-----------------------------------------------------------------------------------------------------===//
+//===--- results -----------------------------------------------------------------------------------------------------===//
 
 void Importer::storeGlobal(StringRef name, const Tensor &value) {
   auto symbol = globalNames.find(name.str());

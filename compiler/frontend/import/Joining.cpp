@@ -12,8 +12,7 @@
 using namespace mlir;
 using namespace tenon::aten;
 
-//===--- along one dimension
-//-----------------------------------------------------------------------------------------===//
+//===--- along one dimension -----------------------------------------------------------------------------------------===//
 
 // Legacy: an empty 1-d tensor joins with anything.
 static bool isLegacyEmpty(const Tensor &tensor) { return tensor.rank() == 1 && staticSize(tensor.sizes[0]) == 0; }
@@ -91,8 +90,7 @@ static Results importBlockDiag(Call &call) {
   return {e.concat(rows, 0)};
 }
 
-//===--- grids and combinations
-//--------------------------------------------------------------------------------------===//
+//===--- grids and combinations --------------------------------------------------------------------------------------===//
 
 // Each tensor along its own dimension of a grid of all.
 static SmallVector<Tensor> grid(Emitter &e, ArrayRef<Tensor> tensors) {

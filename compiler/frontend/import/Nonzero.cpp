@@ -166,8 +166,7 @@ static Results importRepeatInterleaveOf(Call &call) {
   })};
 }
 
-//===--- unique elements
-//---------------------------------------------------------------------------------------------===//
+//===--- unique elements ---------------------------------------------------------------------------------------------===//
 
 namespace {
 /// Runs of equal elements of a vector: where each starts, and for each element the number of its run.

@@ -122,8 +122,7 @@ Tensor Normalisation::normalise(const Tensor &mean, const Tensor &scale, const T
   });
 }
 
-//===--- rows
-//--------------------------------------------------------------------------------------------------------===//
+//===--- rows --------------------------------------------------------------------------------------------------------===//
 
 static Results importLayerNorm(Call &call) {
   Tensor x = call.tensor("input");

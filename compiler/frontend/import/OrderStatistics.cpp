@@ -20,8 +20,7 @@ using namespace mlir;
 using namespace tenon;
 using namespace tenon::aten;
 
-//===--- parts
-//-------------------------------------------------------------------------------------------------------===//
+//===--- parts -------------------------------------------------------------------------------------------------------===//
 
 namespace {
 /// What a node takes its statistics of: the lines it names, or all elements as one line.
@@ -102,8 +101,7 @@ static Results valuesAndPositions(Call &call, const SortedLines &lines, const Te
   return results;
 }
 
-//===--- rows
-//--------------------------------------------------------------------------------------------------------===//
+//===--- rows --------------------------------------------------------------------------------------------------------===//
 
 // The lower one of the middle elements. NaN is the greatest and comes behind all numbers: a line that has one gives the
 // first, unless `skipsNan` takes the middle of the numbers alone.

@@ -347,8 +347,7 @@ Tensor tenon::aten::applyRow(Call &call, const PointwiseRow &row, SizesRef sizes
   });
 }
 
-//===--- selections: a condition beside the promoted operands
-//--------------------------------------------------------===//
+//===--- selections: a condition beside the promoted operands --------------------------------------------------------===//
 
 // where(condition, x, y): the result's dtype is that of x and y.
 static Results importSelect(Call &call, StringRef conditionName, StringRef thenName, StringRef elseName) {

@@ -161,8 +161,7 @@ static Results importAvgPool(Call &call, int64_t spatial) {
   return {createPool(call.e, kind, input, call.resultSizes(), *w)};
 }
 
-//===--- adaptive
-//----------------------------------------------------------------------------------------------------===//
+//===--- adaptive ----------------------------------------------------------------------------------------------------===//
 
 static Tensor reduceSpatial(Call &call, const Tensor &input, int64_t spatial, PoolKind kind) {
   Emitter &e = call.e;

@@ -13,8 +13,7 @@
 using namespace mlir;
 using namespace tenon::aten;
 
-//===--- parts
-//-------------------------------------------------------------------------------------------------------===//
+//===--- parts -------------------------------------------------------------------------------------------------------===//
 
 // The dimensions a node reduces: none given means all of them.
 static SmallVector<int64_t> reducedDims(Call &call, int64_t rank) {
@@ -70,8 +69,7 @@ static Tensor reduceExtreme(Call &call, const Tensor &self, ArrayRef<int64_t> di
                        });
 }
 
-//===--- sums
-//--------------------------------------------------------------------------------------------------------===//
+//===--- sums --------------------------------------------------------------------------------------------------------===//
 
 static Results importSum(Call &call) {
   Tensor self = call.tensor("self");
@@ -253,8 +251,7 @@ static Results importNorm(Call &call) {
   return {withKeptDims(call, vectorNorm(call.e, self, dims, isFrobenius ? 2 : call.real("ord"), call.resultDtype()), self, dims)};
 }
 
-//===--- extremes
-//----------------------------------------------------------------------------------------------------===//
+//===--- extremes ----------------------------------------------------------------------------------------------------===//
 
 static Results importExtreme(Call &call, bool isMax) {
   Tensor self = call.tensor("self");
@@ -315,8 +312,7 @@ static Results importArgExtreme(Call &call, bool isMax) {
   return {keepsDims(call) ? call.e.reshape(position, call.resultSizes()) : position};
 }
 
-//===--- truth values
-//------------------------------------------------------------------------------------------------===//
+//===--- truth values ------------------------------------------------------------------------------------------------===//
 
 static Results importTruth(Call &call, bool isAll) {
   Tensor self = call.tensor("self");

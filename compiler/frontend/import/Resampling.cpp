@@ -196,8 +196,7 @@ static Results importCubicResampling(Call &call) {
   })};
 }
 
-//===--- sampling at given positions
-//---------------------------------------------------------------------------------===//
+//===--- sampling at given positions ---------------------------------------------------------------------------------===//
 
 namespace {
 /// ATen's GridSamplerInterpolation and GridSamplerPadding.
@@ -346,8 +345,7 @@ static Results importAffineGrid(Call &call) {
   })};
 }
 
-//===--- channels and space
-//------------------------------------------------------------------------------------------===//
+//===--- channels and space ------------------------------------------------------------------------------------------===//
 
 // Splits dimensions of `self` into `sizes`, reorders them and joins them to the result's sizes.
 static Results rearrange(Call &call, const Tensor &self, SizesRef sizes, ArrayRef<int64_t> order) {

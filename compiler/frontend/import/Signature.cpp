@@ -53,8 +53,7 @@ static ArrayAttr describeSymbols(Builder &b, const std::map<std::string, Range> 
   return b.getArrayAttr(symbols);
 }
 
-//===--- pytrees
-//-----------------------------------------------------------------------------------------------------===//
+//===--- pytrees -----------------------------------------------------------------------------------------------------===//
 
 // A constant leaf; null for None and for what JSON has no value for.
 static llvm::json::Value constantValue(const Argument &arg) {

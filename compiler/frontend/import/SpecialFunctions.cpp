@@ -22,8 +22,7 @@ using namespace tenon;
 using namespace tenon::aten;
 using O = Math::Order;
 
-//===--- parts
-//-------------------------------------------------------------------------------------------------------===//
+//===--- parts -------------------------------------------------------------------------------------------------------===//
 
 template <typename Op> static Value apply(Math &m, Value x) { return Op::create(m.b, m.loc, x); }
 
@@ -47,8 +46,7 @@ static Value reducedAngle(Math &m, Value x) {
 static Value isWhole(Math &m, Value x) { return m.compare(O::Eq, x, apply<math::TruncOp>(m, x)); }
 static Value both(Math &m, Value x, Value y) { return arith::AndIOp::create(m.b, m.loc, x, y); }
 
-//===--- gamma
-//-------------------------------------------------------------------------------------------------------===//
+//===--- gamma -------------------------------------------------------------------------------------------------------===//
 
 namespace {
 /// An argument of at least 1/2, by reflection at 1/2, then raised step by step to `high` >= 10, where the asymptotic
@@ -124,8 +122,7 @@ Value special::trigamma(Math &m, Value x) {
   return m.select(raised.isReflected, reflected, value);
 }
 
-//===--- error functions
-//---------------------------------------------------------------------------------------------===//
+//===--- error functions ---------------------------------------------------------------------------------------------===//
 
 // Directly up to 8; 7.12.1 beyond.
 Value special::scaledErfc(Math &m, Value x) {
@@ -185,8 +182,7 @@ static Value inverseNormalDistribution(Math &m, Value p) {
   return m.select(isLow, m.neg(x), x);
 }
 
-//===--- Bessel functions
-//--------------------------------------------------------------------------------------------===//
+//===--- Bessel functions --------------------------------------------------------------------------------------------===//
 
 // 10.25.2 up to 18, 10.40.1 beyond.
 Value special::besselI(Math &m, int order, Value x, bool scaled) {
@@ -209,8 +205,7 @@ Value special::besselI(Math &m, int order, Value x, bool scaled) {
   return order == 1 ? Value(math::CopySignOp::create(m.b, m.loc, value, x)) : value;
 }
 
-//===--- rows
-//--------------------------------------------------------------------------------------------------------===//
+//===--- rows --------------------------------------------------------------------------------------------------------===//
 
 // The function `f` of the operand in float64.
 template <Value (*f)(Math &, Value)> static Value inDouble(Body &k) {

@@ -23,8 +23,7 @@ static Results importExpand(Call &call) {
   return {SizesRef(call.tensor("self").sizes) == SizesRef(sizes) ? View::identity() : View::broadcast(sizes)};
 }
 
-//===--- permutations
-//------------------------------------------------------------------------------------------------===//
+//===--- permutations ------------------------------------------------------------------------------------------------===//
 
 static SmallVector<int64_t> identityOrder(int64_t rank) { return llvm::to_vector(llvm::seq<int64_t>(0, rank)); }
 
@@ -75,8 +74,7 @@ static Results importMovedim(Call &call) {
   return {View::permute(order)};
 }
 
-//===--- slices
-//------------------------------------------------------------------------------------------------------===//
+//===--- slices ------------------------------------------------------------------------------------------------------===//
 
 // A Python index counted from the end where it is negative.
 static Size wrapIndex(Emitter &e, Size index, Size size) {
@@ -175,8 +173,7 @@ static Results copiesOf(Call &call, StringRef name) {
   return results;
 }
 
-//===--- other readings of the same memory
-//---------------------------------------------------------------------------===//
+//===--- other readings of the same memory ---------------------------------------------------------------------------===//
 
 // The same bits as another dtype of the same width.
 static Results importBitcast(Call &call) {

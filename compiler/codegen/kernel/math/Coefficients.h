@@ -1,5 +1,4 @@
-//===- Coefficients.h - coefficients of the math expansions; printed by coefficients.py -------------------------*- C++
-//-*-===//
+//===- Coefficients.h - coefficients of the math expansions; printed by coefficients.py ---------------------------*- C++ -*-===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //

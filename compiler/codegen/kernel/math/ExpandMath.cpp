@@ -50,8 +50,7 @@ const UnaryExpansion unaryExpansions[] = {
     {"math.tanh", functions::tanh},
 };
 
-//===--- pow by a constant
-//-------------------------------------------------------------------------------------------===//
+//===--- pow by a constant -------------------------------------------------------------------------------------------===//
 
 struct PowerExpansion {
   double exponent;
@@ -82,8 +81,7 @@ Unary formulaOfConstantPower(Value exponent) {
   return nullptr;
 }
 
-//===--- types
-//-------------------------------------------------------------------------------------------------------===//
+//===--- types -------------------------------------------------------------------------------------------------------===//
 
 /// Builds `formula` on scalars or vectors of rank one; f16 and bf16 by way of f32.
 Value expandRow(OpBuilder &builder, Location location, Type type, ValueRange operands, Formula formula) {
@@ -136,8 +134,7 @@ bool isSupported(Type type) {
   return element.isF16() || element.isBF16() || element.isF32() || element.isF64();
 }
 
-//===--- the pass
-//----------------------------------------------------------------------------------------------------===//
+//===--- the pass ----------------------------------------------------------------------------------------------------===//
 
 void expandActivation(ActivationOp op) {
   replaceByFormula(op, [&](MathBuilder &b, ValueRange operands) {
