@@ -158,7 +158,7 @@ def parse_arguments():
     parser.add_argument("--sample", type=int, help="items in an order drawn with --seed until so many samples agree")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--part", default="1/1", help="K/N: of N equal parts of the items the K-th")
-    parser.add_argument("--errors", action="store_true", help="the calls that eager refuses instead of the valid ones")
+    parser.add_argument("--errors", action="store_true", help="instead of the valid calls those that eager refuses")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--time-limit", type=float, default=120, help="seconds per item")
     parser.add_argument("--reasons", type=int, default=40, help="lines of each list of reasons; 0: all")

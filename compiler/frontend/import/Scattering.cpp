@@ -267,8 +267,10 @@ static Tensor maskedScatter(Call &call, const Tensor &self, const Tensor &mask, 
 
 static Results importMaskedScatter(Call &call) {
   Emitter &e = call.e;
-  Tensor self = e.broadcast(call.tensor("self"), call.resultSizes());
-  return {maskedScatter(call, self, call.tensor("mask"), call.tensor("source"))};
+  Tensor self = e.broadcast(call.tensor("self"), call.resultSizes()), mask = call.tensor("mask");
+  if (mask.dtype != ScalarType::Bool)
+    return {call.unsupported("a mask of another dtype than bool, which ATen refuses")};
+  return {maskedScatter(call, self, mask, call.tensor("source"))};
 }
 
 // x[mask] = values, the mask over the leading dimensions. One value for all true elements is a selection; else the values'

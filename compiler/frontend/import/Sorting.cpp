@@ -118,6 +118,8 @@ static Results importSearchSorted(Call &call) {
 }
 
 static Results importBucketize(Call &call) {
+  if (call.tensor("boundaries").rank() != 1)
+    return {call.unsupported("boundaries that are no vector, which ATen refuses")};
   return countBefore(call, call.tensor("boundaries"), call.tensor("self"), call.boolean("right"));
 }
 
