@@ -2,7 +2,7 @@
 
     tools/dev run python3 tools/opinfo --ops add,nn.functional.conv2d -v
     tools/dev run python3 tools/opinfo --sample 2000 --require-all      the seeded sample of the tests
-    tools/dev run python3 tools/opinfo --per-item 8 --json rows.json    everything, a few samples of each
+    tools/dev run python3 tools/opinfo --per-item 3 --all ROWS          everything, a few samples of each; may be interrupted
 
 An item is an entry of op_db in one dtype and one layout. A sample that the compiler refuses with exit code 3 is not claimed;
 every other one must agree with eager (judging.py says when). Prints the share of op_db that is claimed and the failures,
@@ -11,6 +11,7 @@ claimed sample fails, or fewer than --sample agree.
 """
 import argparse
 import collections
+import itertools
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -33,6 +34,7 @@ except ImportError:
 import samples
 from worker import ABSENT, AGREES, FAILED, TYPES_AGREE, UNSUPPORTED, Row, serve
 
+NUM_PARTS = 60  # of about a minute each with --per-item 3, on two cores
 ITEMS_PER_PROCESS = 300  # every compiled program stays mapped
 
 
@@ -57,7 +59,7 @@ class Crew:
             self._start()
         self.item, self.alone, self.at, self.since = item, alone, 0, time.monotonic()
         self.done += 1
-        self.connection.send((item, self.options.per_item, alone, self.options.errors))
+        self.connection.send((item, self.options.per_item, alone, self.options.errors, self.options.in_place))
 
     def news(self):
         """The rows of the item once they are there, else None."""
@@ -158,7 +160,10 @@ def parse_arguments():
     parser.add_argument("--sample", type=int, help="items in an order drawn with --seed until so many samples agree")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--part", default="1/1", help="K/N: of N equal parts of the items the K-th")
+    parser.add_argument("--all", metavar="FOLDER", help=f"the items in {NUM_PARTS} parts, whose rows are kept in FOLDER; parts that "
+                        "are there are not run again")
     parser.add_argument("--errors", action="store_true", help="instead of the valid calls those that eager refuses")
+    parser.add_argument("--in-place", action="store_true", help="the in-place variants of the ops that have one")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--time-limit", type=float, default=120, help="seconds per item")
     parser.add_argument("--reasons", type=int, default=40, help="lines of each list of reasons; 0: all")
@@ -187,17 +192,17 @@ def chosen_items(options):
         if unknown:
             sys.exit(f"opinfo: op_db has no entry {', '.join(sorted(unknown))}")
         entries = [name for name, op in samples.ENTRIES.items() if name in entries or op.name in entries]
-    items = list(samples.items(options.dtypes.split(","), options.layouts.split(","), entries))
+    items = list(samples.items(options.dtypes.split(","), options.layouts.split(","), entries, options.in_place))
     if options.sample:
         random.Random(options.seed).shuffle(items)
     part, parts = map(int, options.part.split("/"))
     return items[part - 1::parts]
 
 
-def main():
-    options = parse_arguments()
+def measured(options, path):
+    """(item, rows) of all chosen items, written to `path` as they come."""
     results = []
-    file = open(options.json, "w") if options.json else None
+    file = open(path, "w") if path else None
     for item, rows in measure(chosen_items(options), options):
         results.append((item, rows))
         if file:
@@ -206,6 +211,32 @@ def main():
         for row in rows:
             if options.verbose and row.status == FAILED:
                 print(f"{item} {row.number}: {row.reason}", flush=True)
+    return results
+
+
+def rows_in(path):
+    with open(path) as file:
+        for item, rows in itertools.groupby(map(json.loads, file), key=lambda line: line[:3]):
+            yield samples.Item(*item), [Row(*row[3:]) for row in rows]
+
+
+def measured_in_parts(options):
+    """As measured(), part after part. A part whose rows are in the folder already is not run again."""
+    os.makedirs(options.all, exist_ok=True)
+    results = []
+    for part in range(1, NUM_PARTS + 1):
+        path, options.part = os.path.join(options.all, f"{part}.json"), f"{part}/{NUM_PARTS}"
+        if not os.path.exists(path):
+            measured(options, path + ".unfinished")
+            os.replace(path + ".unfinished", path)
+            print(f"part {part} of {NUM_PARTS} is done", file=sys.stderr)
+        results += rows_in(path)
+    return results
+
+
+def main():
+    options = parse_arguments()
+    results = measured_in_parts(options) if options.all else measured(options, options.json)
     counts = print_report(results, options)
     missing = options.sample and counts[AGREES] < options.sample
     return int(options.require_all and (counts[FAILED] > 0 or bool(missing)))

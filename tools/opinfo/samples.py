@@ -42,9 +42,21 @@ def transposed(tensor):
 LAYOUTS = {"contiguous": lambda tensor: tensor, "transposed": transposed}
 
 
-def items(dtypes, layouts, entries=None):
-    """Every item of these dtypes that op_db says its entry has on CPUs."""
+class InPlace:
+    """The in-place variant of an op of op_db, on a copy of its first argument."""
+
+    def __init__(self, op):
+        self.name, self.variant = op.name, op.inplace_variant
+
+    def __call__(self, input, *args, **kwargs):
+        return self.variant(input.clone(), *args, **kwargs)
+
+
+def items(dtypes, layouts, entries=None, in_place=False):
+    """Every item of these dtypes that op_db says its entry has on CPUs. `in_place`: of entries with such a variant."""
     for name in entries or ENTRIES:
+        if in_place and not ENTRIES[name].inplace_variant:
+            continue
         supported = ENTRIES[name].supported_dtypes("cpu")
         for dtype in dtypes:
             if DTYPES[dtype] in supported:

@@ -12,7 +12,7 @@ import torch
 import tenon
 from judging import Reference, disagreement
 from programs import Program
-from samples import ENTRIES, UNDEFINED_VALUES, chosen, error_samples, samples, seed
+from samples import ENTRIES, UNDEFINED_VALUES, InPlace, chosen, error_samples, samples, seed
 from tenon.compiling import BatchCompiler
 
 SAMPLES_PER_PROGRAM = 16
@@ -57,10 +57,10 @@ class Worker:
         self.compiler = BatchCompiler(jobs=1)
         self.count = 0
 
-    def measure(self, item, count, alone, announce):
-        """Rows of at most `count` samples of `item` (0: all). `alone`: one program per sample. `announce(number)` is told
-        which samples come next."""
-        op = ENTRIES[item.entry]
+    def measure(self, item, count, alone, in_place, announce):
+        """Rows of at most `count` samples of `item` (0: all), called in place if so. `alone`: one program per sample.
+        `announce(number)` is told which samples come next."""
+        op = InPlace(ENTRIES[item.entry]) if in_place else ENTRIES[item.entry]
         rows, ready = [], []
         for sample in chosen(samples(item), count, item):
             try:
@@ -187,8 +187,8 @@ def serve(connection):
     torch.set_num_threads(1)
     worker = Worker()
     while (task := connection.recv()) is not None:
-        item, count, alone, errors = task
+        item, count, alone, errors, in_place = task
         announce = lambda number: connection.send(("at", number))
-        rows = worker.measure_errors(item, announce) if errors else worker.measure(item, count, alone, announce)
+        rows = worker.measure_errors(item, announce) if errors else worker.measure(item, count, alone, in_place, announce)
         connection.send(("rows", rows))
     worker.close()
