@@ -173,7 +173,12 @@ static int64_t extractedBytes(const KernelDomain &domain, linalg::GenericOp op, 
   return bytes;
 }
 
+// A remainder of floats is a call of libm, and LLVM has no way from a scalable vector to calls for its elements.
+static bool hasFloatRemainder(linalg::GenericOp op) { return !op.getBody()->getOps<arith::RemFOp>().empty(); }
+
 void Scheduler::chooseVectorDim() {
+  if (shape.scalable && llvm::any_of(domain.generics, hasFloatRemainder))
+    return;
   SmallVector<double> scores(domain.dims.size(), 0);
   auto bytesOf = [&](const Access &access) {
     double bytes = storageBytes(domain.buffers[access.buffer].type.getElementType());
