@@ -126,7 +126,7 @@ class _Argument:
     def __init__(self, value):
         self.given = value
         if _is_torch(value):
-            value = value.detach().contiguous()
+            value = value.detach().resolve_conj().resolve_neg().contiguous()  # x.conj() may be a mark on x's memory only
             self.dtype_name = str(value.dtype).removeprefix("torch.")
             self.owner, pointer, shape = value, value.data_ptr(), tuple(value.shape)
         else:
