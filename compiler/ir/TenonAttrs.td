@@ -85,6 +85,17 @@ def Tenon_ScanKind : I32EnumAttr<"ScanKind", "what a scan accumulates", [
   let genSpecializedAttr = 0;
 }
 
+def Tenon_RandomKind : I32EnumAttr<"RandomKind", "how random numbers are distributed", [
+    I32EnumAttrCase<"Uniform", 0, "uniform">,         // f32 and f64: in [0, 1)
+    I32EnumAttrCase<"Normal", 1, "normal">,           // f32 and f64: mean 0, variance 1
+    I32EnumAttrCase<"Bits32", 2, "bits32">,           // i64: integers in [0, 2^32)
+    I32EnumAttrCase<"Bits64", 3, "bits64">,           // i64: any 64 bits
+    I32EnumAttrCase<"Permutation", 4, "permutation">, // i64 [N]: 0 … N - 1 in random order
+  ]> {
+  let cppNamespace = "::tenon";
+  let genSpecializedAttr = 0;
+}
+
 def Tenon_RecurrenceKind : I32EnumAttr<"RecurrenceKind", "how a recurrence's gates make its next state", [
     I32EnumAttrCase<"Tanh", 0, "tanh">, // one gate: h = tanh(gate)
     I32EnumAttrCase<"Relu", 1, "relu">, // one gate: h = max(gate, 0), NaN stays
@@ -101,6 +112,7 @@ def Tenon_ActivationKindAttr : EnumAttr<Tenon_Dialect, Tenon_ActivationKind, "ac
 def Tenon_PoolKindAttr : EnumAttr<Tenon_Dialect, Tenon_PoolKind, "pool_kind">;
 def Tenon_ScatterKindAttr : EnumAttr<Tenon_Dialect, Tenon_ScatterKind, "scatter_kind">;
 def Tenon_ScanKindAttr : EnumAttr<Tenon_Dialect, Tenon_ScanKind, "scan_kind">;
+def Tenon_RandomKindAttr : EnumAttr<Tenon_Dialect, Tenon_RandomKind, "random_kind">;
 def Tenon_RecurrenceKindAttr : EnumAttr<Tenon_Dialect, Tenon_RecurrenceKind, "recurrence_kind">;
 def Tenon_GlobalKindAttr : EnumAttr<Tenon_Dialect, Tenon_GlobalKind, "global_kind">;
 

@@ -52,6 +52,12 @@ void ScatterOp::getEffects(Effects &effects) {
       effects.emplace_back(MemoryEffects::Read::get(), &init);
 }
 
+// The generator is no operand, but it is written: the op must stay where it is.
+void RandomOp::getEffects(Effects &effects) {
+  appendStructuredEffects(*this, effects);
+  effects.emplace_back(MemoryEffects::Write::get());
+}
+
 void LoadGlobalOp::getEffects(Effects &effects) {
   auto global = SymbolTable::lookupNearestSymbolFrom<GlobalOp>(*this, getGlobalAttr());
   if (!global || global.getKind() == GlobalKind::State)
@@ -318,6 +324,17 @@ LogicalResult RecurrenceOp::verify() {
     return emitOpError("projected, weight, hidden and states do not fit each other");
   if (!ShapedType::isDynamic(weight.getDimSize(0)) && weight.getDimSize(0) % numGates(getKind()) != 0)
     return emitOpError("weight has no whole number of rows per gate");
+  return verifyDestinationStyle(*this);
+}
+
+LogicalResult RandomOp::verify() {
+  if (getInits().size() != 1)
+    return emitOpError("needs one init");
+  Type type = shapedType(getInits()[0]).getElementType();
+  bool isReal = getKind() == RandomKind::Uniform || getKind() == RandomKind::Normal;
+  bool fits = isReal ? type.isF32() || type.isF64() : type.isInteger(64);
+  if (!fits)
+    return emitOpError("has no numbers of this kind and type");
   return verifyDestinationStyle(*this);
 }
 

@@ -287,6 +287,16 @@ def Tenon_ScatterOp : Tenon_StructuredOp<"scatter", [AttrSizedOperandSegments]> 
   }];
 }
 
+def Tenon_RandomOp : Tenon_StructuredOp<"random"> {
+  let summary = "the next random numbers of the model's generator";
+  let description = [{
+    The generator is PyTorch's on the CPU (https://doi.org/10.1145/272991.272995), so that the same seed gives the same numbers,
+    in row-major order. It moves on with every op: random ops keep their order and none is dropped or merged.
+  }];
+  let arguments = (ins Variadic<Tenon_Shaped>:$inits, Tenon_RandomKindAttr:$kind);
+  let assemblyFormat = "$kind `outs` `(` $inits `:` type($inits) `)` attr-dict (`->` type($results)^)?";
+}
+
 def Tenon_GroupedMatmulOp : Tenon_StructuredOp<"grouped_matmul"> {
   let summary = "products of groups of rows, each with a matrix of its own";
   let description = [{

@@ -114,10 +114,14 @@ tenon_status modelStats(tenon_model *model, tenon_model_stats *stats) {
   });
 }
 
+tenon_status modelSeed(tenon_model *model, uint64_t seed) {
+  return guarded([&] { given(model).generator().seed(seed); });
+}
+
 const char *lastError() { return lastSentence; }
 
 constexpr tenon_api api = {sizeof(tenon_api), TENON_ABI_VERSION, modelInfo,       modelLoad,  modelRelease,
-                           modelOutputShapes, modelRun,          modelResetState, modelStats, lastError};
+                           modelOutputShapes, modelRun,          modelResetState, modelStats, lastError, modelSeed};
 
 } // namespace
 

@@ -209,6 +209,7 @@ void LoadedModel::outputShapes(std::span<const DLTensor> inputs, std::span<int64
 void LoadedModel::resetState() {
   std::lock_guard lock(stateMutex);
   copyInitialState();
+  randomNumbers.restart();
 }
 
 tenon_model_stats LoadedModel::stats() const {

@@ -7,6 +7,7 @@
 #ifndef TENON_RUNTIME_LOADEDMODEL_H
 #define TENON_RUNTIME_LOADEDMODEL_H
 
+#include "Generator.h"
 #include "Memory.h"
 #include "RunContext.h"
 #include "ThreadTeam.h"
@@ -32,6 +33,7 @@ public:
   void run(std::span<const DLTensor> inputs, std::span<const DLTensor> outputs);
   void outputShapes(std::span<const DLTensor> inputs, std::span<int64_t *const> shapes);
   void resetState();
+  Generator &generator() { return randomNumbers; }
   tenon_model_stats stats() const;
 
 private:
@@ -44,6 +46,7 @@ private:
   static void checkDynamicSizes(RunContext &context, std::span<const DLTensor> outputs);
 
   ThreadTeam team;
+  Generator randomNumbers;
   WeightsMapping weights;
   std::vector<Memory> ownedGlobals; ///< of state and hoisted globals; empty for weights
   std::vector<void *> globals;

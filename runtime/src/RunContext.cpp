@@ -17,6 +17,8 @@ namespace tenon {
 
 void *RunContext::global(int32_t index) const { return owner.globals[static_cast<size_t>(index)]; }
 
+Generator &RunContext::generator() { return owner.generator(); }
+
 char *RunContext::lateBuffer(int32_t number, int64_t bytes) {
   auto index = static_cast<size_t>(number);
   if (lateBuffers.size() <= index)

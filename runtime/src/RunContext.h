@@ -24,6 +24,7 @@
 
 namespace tenon {
 
+class Generator;
 class LoadedModel;
 
 /// What a failed call reports: a status and one lowercase sentence, the remedy after a semicolon.
@@ -83,6 +84,9 @@ public:
   /// Memory of this run's own, 64-byte aligned, at least `bytes` long, kept between runs; contents undefined. The next
   /// call invalidates it, so a library function calls it once.
   void *scratch(size_t bytes) { return scratch_.atLeast(bytes); }
+
+  /// The model's random numbers.
+  Generator &generator();
 
   /// Counts `bytes` of packed weights in the model's statistics.
   void addConstantBytes(int64_t bytes);

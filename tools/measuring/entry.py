@@ -97,6 +97,7 @@ def _compared(so, calls, factor):
 
 
 def _error_of_call(model, call, factor):
+    model.seed(program.SEED)
     # Copies: a model may write its inputs.
     arrays = model.run_flat([t.clone() for t in call.inputs])
     assert len(arrays) == len(call.outputs), f"{len(arrays)} outputs instead of {len(call.outputs)}"

@@ -108,6 +108,7 @@ private:
   Result emitSort(SortOp op);
   Result emitScan(ScanOp op);
   Result emitScatter(ScatterOp op);
+  Result emitRandom(RandomOp op);
   Result emitGroupedMatmul(GroupedMatmulOp op);
   Result emitRecurrence(RecurrenceOp op);
   Result emitCopy(mlir::Operation *op, mlir::Value source, mlir::Value target);

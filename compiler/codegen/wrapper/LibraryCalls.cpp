@@ -23,6 +23,8 @@ static constexpr llvm::StringLiteral poolNames[] = {"Max", "AvgIncludePad", "Avg
 static constexpr llvm::StringLiteral scatterNames[] = {"Set", "Add", "Mul", "Max", "Min"};
 static constexpr llvm::StringLiteral scanNames[] = {"Sum", "Prod", "Max", "Min", "LogSumExp"};
 static constexpr llvm::StringLiteral recurrenceNames[] = {"Tanh", "Relu", "Lstm", "Gru"};
+static constexpr llvm::StringLiteral randomNames[] = {"Uniform", "Normal", "Bits32", "Bits64", "Permutation"};
+static_assert(std::size(randomNames) == getMaxEnumValForRandomKind() + 1);
 static_assert(std::size(recurrenceNames) == getMaxEnumValForRecurrenceKind() + 1);
 static_assert(std::size(scatterNames) == getMaxEnumValForScatterKind() + 1 &&
               std::size(scanNames) == getMaxEnumValForScanKind() + 1);
@@ -131,6 +133,7 @@ LogicalResult FunctionEmitter::emitCall(Operation *op) {
       .Case([&](SortOp op) { return emitSort(op); })
       .Case([&](ScanOp op) { return emitScan(op); })
       .Case([&](ScatterOp op) { return emitScatter(op); })
+      .Case([&](RandomOp op) { return emitRandom(op); })
       .Case([&](GroupedMatmulOp op) { return emitGroupedMatmul(op); })
       .Case([&](RecurrenceOp op) { return emitRecurrence(op); })
       .Case([&](GuardOp op) { return emitGuard(op); })
@@ -273,6 +276,12 @@ LogicalResult FunctionEmitter::emitScatter(ScatterOp op) {
   appendArray(fields, "coordinates", op.getCoordinates(), op.getCoordinates().size(), 0);
   line("scatter(run, " + addSpec("ScatterSpec", nodeName(op.getLoc(), "scatter"), fields) + ", " + views(op.getIndices()) +
        ", " + memory(op.getUpdates()).view() + ", " + memory(op.getInits().front()).view() + ");");
+  return success();
+}
+
+LogicalResult FunctionEmitter::emitRandom(RandomOp op) {
+  line("random(run, RandomKind::" + randomNames[static_cast<size_t>(op.getKind())].str() + ", " +
+       memory(op.getInits().front()).view() + ");");
   return success();
 }
 

@@ -25,7 +25,7 @@ const OpTable &OpTable::get() {
           addLossRows, addDistanceRows, addRecurrentRows, addEmbeddingBagRows,
           addAntialiasedResamplingRows, addProductRows, addOrderStatisticRows, addJoiningRows, addDiagonalRows,
           addSignalWindowRows, addQuantizationRows, addSpecialFunctionRows, addEinsumRows,
-          addDeformableConvolutionRows, addComplexRows, addFourierRows, addShortTimeFourierRows, addNonzeroRows})
+          addDeformableConvolutionRows, addComplexRows, addFourierRows, addShortTimeFourierRows, addNonzeroRows, addRandomRows})
       addRows(result);
     return result;
   }();
@@ -443,6 +443,17 @@ void Call::require(Value holds, const std::string &message, ValueRange values) {
 }
 
 //===--- sizes that a run computes -----------------------------------------------------------------------------------===//
+
+void Call::write(StringRef name, const Tensor &updated) {
+  auto *ref = argument(name).getIf<TensorRef>();
+  auto alias = ref ? scope.tensors.find(ref->name) : scope.tensors.end();
+  if (alias == scope.tensors.end())
+    return (void)unsupported(("argument '" + name + "' is no tensor to write to").str());
+  const Tensor &target = alias->second->read(e);
+  Tensor fitting = e.cast(updated, target.dtype);
+  if (fitting.value.getType() != target.value.getType() || !alias->second->write(e, fitting))
+    unsupported(("argument '" + name + "' cannot be written to").str());
+}
 
 static bool isUndefinedSymbol(const SymInt &size, const Symbols &symbols) {
   return !size.isStatic() && size.expr().kind == SymExpr::Kind::Symbol && !symbols.isDefined(size.expr().name);

@@ -87,6 +87,9 @@ public:
   /// Gives the symbol that the first result's sizes show for the first time, if there is one, its value: `count`, at most `bound`.
   Size defineLateSize(mlir::Value count, std::optional<Size> bound);
 
+  /// Gives the elements of tensor argument `name` other values, as an in-place op does to its first argument.
+  void write(llvm::StringRef name, const Tensor &updated);
+
   /// True where the first result can be another reading of the memory of argument `name`, going by the strides at export time.
   bool canView(llvm::StringRef name);
 
@@ -166,6 +169,10 @@ void addEmbeddingBagRows(OpTable &table);
 void addAntialiasedResamplingRows(OpTable &table);
 void addProductRows(OpTable &table);
 void addNonzeroRows(OpTable &table);
+void addRandomRows(OpTable &table);
+
+/// True where the op moves the generator on: it counts even where nobody reads its result.
+bool drawsRandomNumbers(llvm::StringRef op);
 
 /// `tensor` with the elements along `dims` (negative ones count from the end) in reverse order.
 Tensor flipped(Emitter &e, const Tensor &tensor, llvm::ArrayRef<int64_t> dims);

@@ -19,12 +19,6 @@ static Results importTo(Call &call) {
 
 static Results importCopy(Call &call) { return {call.e.cast(call.tensor("self"), call.resultDtype())}; }
 
-static Results importDropout(Call &call) {
-  if (call.boolean("train") && call.real("p") != 0)
-    return {call.unsupported("dropout in training mode; call model.eval() before export")};
-  return {View::identity()};
-}
-
 void tenon::aten::addCastRows(OpTable &table) {
   for (auto name : {"to", "type_as"})
     table.add(name, importTo);
@@ -33,6 +27,4 @@ void tenon::aten::addCastRows(OpTable &table) {
     table.add(name, importCopy);
   for (auto name : {"alias", "detach", "lift_fresh", "lift", "resolve_conj", "resolve_neg", "requires_grad"})
     table.add(name, [](Call &) { return Results{View::identity()}; });
-  for (auto name : {"dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"})
-    table.add(name, importDropout);
 }

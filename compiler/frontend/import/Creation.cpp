@@ -133,8 +133,11 @@ static Results importTriangle(Call &call, Math::Order order) {
   })};
 }
 
-static Results rejectRandom(Call &call) {
-  return {call.unsupported("random numbers; the exported program holds no seed to reproduce them")};
+// Memory of other sizes: what it holds is not defined, as in empty().
+static Results importResized(Call &call) {
+  if (!isEmpty(call.tensor("self").sizes))
+    return {call.unsupported("a resize of memory that has elements")};
+  return importFilled(call, Scalar::of(int64_t{0}));
 }
 
 void tenon::aten::addCreationRows(OpTable &table) {
@@ -157,7 +160,6 @@ void tenon::aten::addCreationRows(OpTable &table) {
   table.add("linalg_vander", [](Call &call) { return importVander(call, /*ascends=*/true); });
   table.add("tril", [](Call &call) { return importTriangle(call, Math::Order::Le); });
   table.add("triu", [](Call &call) { return importTriangle(call, Math::Order::Ge); });
-  for (auto name : {"rand", "randn", "rand_like", "randn_like", "randint", "randint_like", "bernoulli", "multinomial",
-                    "normal", "uniform", "randperm", "exponential"})
-    table.add(name, rejectRandom);
+  for (auto name : {"resize", "resize_as"})
+    table.add(name, importResized);
 }

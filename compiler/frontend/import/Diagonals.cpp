@@ -129,7 +129,7 @@ static Results importTrace(Call &call) {
 static Results importFillDiagonal(Call &call) {
   Tensor self = call.tensor("self");
   Scalar filling = call.scalar("fill_value");
-  bool wraps = call.has("wrap") && call.boolean("wrap") && self.rank() == 2;
+  bool wraps = call.boolean("wrap") && self.rank() == 2;
   Value columns = call.e.index(self.sizes.back());
   return {call.e.pointwise(self, self.sizes, self.dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
     auto position = [&](int64_t dim) -> Value { return linalg::IndexOp::create(b, loc, dim); };

@@ -54,7 +54,7 @@ static bool isSizeArithmetic(const Node &node) {
 // Results nobody reads and no effect: nothing to import.
 static bool isDead(const Node &node, const std::set<std::string> &used) {
   StringRef op = StringRef(node.target).rsplit('.').first;
-  if (node.outputs.empty() || op.ends_with("_") || StringRef(node.target).starts_with("torch.ops.higher_order."))
+  if (node.outputs.empty() || op.ends_with("_") || drawsRandomNumbers(op.rsplit('.').second) || StringRef(node.target).starts_with("torch.ops.higher_order."))
     return false; // what a region writes to is found when it is imported
   return llvm::all_of(node.outputs, [&](const Argument &output) {
     if (auto *ref = output.getIf<TensorRef>())
@@ -324,9 +324,22 @@ AliasRef Importer::aliasOf(Call &call, size_t result, const Result &value) {
   return alias;
 }
 
+// y of op(x, out=y), which writes y and returns it.
+static const TensorRef *outArgument(const Node &node) {
+  for (const NamedArgument &input : node.inputs)
+    if (input.name == "out")
+      return input.arg.getIf<TensorRef>();
+  return nullptr;
+}
+
 void Importer::bindResults(Call &call, Results results) {
   SmallVector<std::string> names = resultNames(call.node);
   results.resize(std::max(results.size(), names.size()), Tensor()); // what only training uses comes last
+  if (const TensorRef *out = outArgument(call.node); out && names.size() == 1 && !results.empty() && results[0].tensor) {
+    call.write("out", results[0].tensor);
+    call.scope.tensors[names[0]] = call.scope.tensors[out->name];
+    return;
+  }
   for (size_t i = 0; i < names.size() && call.problem().empty(); ++i) {
     if (!results[i].view && !results[i].tensor) {
       if (usedNames.count(names[i]))
@@ -336,6 +349,16 @@ void Importer::bindResults(Call &call, Results results) {
     if (AliasRef alias = aliasOf(call, i, results[i]))
       call.scope.tensors[names[i]] = alias;
   }
+}
+
+// x.resize_(): all names of x stand for other memory.
+void Importer::bindResized(Call &call, AliasRef self, Tensor resized) {
+  auto memory = std::make_shared<Alias>(std::move(resized));
+  for (auto &known : call.scope.tensors)
+    if (known.second == self)
+      known.second = memory;
+  for (const std::string &name : resultNames(call.node))
+    call.scope.tensors[name] = memory;
 }
 
 // x.op_(): x's memory gets the functional op's result, and the node's result is x. An in-place view op (unsqueeze_)
@@ -352,6 +375,8 @@ void Importer::bindInPlace(Call &call, Results results) {
   } else {
     const Tensor &target = (*self)->read(call.e);
     Tensor updated = call.e.cast(results[0].tensor, target.dtype);
+    if (call.op.starts_with("resize"))
+      return bindResized(call, *self, std::move(updated));
     if (updated.value.getType() != target.value.getType()) {
       if (failed(verifyCompatibleShape(updated.value.getType(), target.value.getType()))) {
         call.unsupported("an in-place op that changes its operand's sizes");

@@ -85,6 +85,7 @@ private:
   void importItem(const frontend::Node &node, Scope &scope);
   void importAten(const frontend::Node &node, Scope &scope);
   void bindResults(Call &call, Results results);
+  void bindResized(Call &call, AliasRef self, Tensor resized);
   void bindInPlace(Call &call, Results results);
   AliasRef aliasOf(Call &call, size_t result, const Result &value);
   void reportUnsupported(const std::string &target, const std::string &reason, const frontend::Node *node);

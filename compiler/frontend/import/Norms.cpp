@@ -41,7 +41,9 @@ struct Normalisation {
   Emitter &e() { return call.e; }
   AffineMap xMap() { return e().b.getMultiDimIdentityMap(x.rank()); }
   AffineMap outerMap() { return e().dimsMap(x.rank(), outer); }
-  /// `sum` divided by the number of reduced elements.
+  /// The number of reduced elements.
+  Scalar count();
+  /// `sum` divided by it.
   Tensor divideByCount(const Tensor &sum);
   Tensor mean() { return divideByCount(e().sum(x, dims, compute)); }
   /// The mean of (x - mean)^2, or of x^2 without `mean`.
@@ -54,13 +56,16 @@ struct Normalisation {
 };
 } // namespace
 
-Tensor Normalisation::divideByCount(const Tensor &sum) {
+Scalar Normalisation::count() {
   Sizes reduced;
   for (int64_t dim : dims)
     reduced.push_back(x.sizes[dim]);
-  Size count = e().product(reduced);
-  Scalar divisor =
-      staticSize(count) ? Scalar::of(*staticSize(count)) : Scalar{ScalarType::Int64, 0, 0, cast<Value>(count)};
+  Size product = e().product(reduced);
+  return staticSize(product) ? Scalar::of(*staticSize(product)) : Scalar{ScalarType::Int64, 0, 0, cast<Value>(product)};
+}
+
+Tensor Normalisation::divideByCount(const Tensor &sum) {
+  Scalar divisor = count();
   return e().pointwise(sum, sum.sizes, compute, [&](OpBuilder &b, Location loc, ValueRange args) {
     return Math(b, loc, compute).div(args[0], divisor.materialize(b, loc, compute));
   });
@@ -208,6 +213,24 @@ static Results normaliseByStatistics(Call &call) {
                    })};
 }
 
+// Training: the running statistics move towards the input's, by `momentum`; the variance is the one of n - 1 degrees of freedom.
+static void trackStatistics(Normalisation &n, const Tensor &mean, const Tensor &variance) {
+  Call &call = n.call;
+  double momentum = call.real("momentum");
+  Scalar divisor = n.count();
+  auto moved = [&](StringRef name, const Tensor &towards, bool isVariance) {
+    Tensor running = call.tensor(name);
+    call.write(name, n.e().compute({running, towards}, running.dtype, [&](Math &m, ValueRange args) {
+      Value target = args[1], number = divisor.materialize(m.b, m.loc, m.dtype);
+      if (isVariance)
+        target = m.mul(target, m.div(number, m.sub(number, m.constant(1))));
+      return m.add(m.mul(args[0], m.constant(1 - momentum)), m.mul(target, m.constant(momentum)));
+    }));
+  };
+  moved("running_mean", mean, /*isVariance=*/false);
+  moved("running_var", variance, /*isVariance=*/true);
+}
+
 // Statistics of the input itself, over `dims`; weights per channel (dimension 1).
 static Results normaliseByInput(Call &call, int64_t firstReduced, bool reducesBatch) {
   Tensor x = call.tensor("input");
@@ -215,8 +238,10 @@ static Results normaliseByInput(Call &call, int64_t firstReduced, bool reducesBa
   if (reducesBatch)
     dims.insert(dims.begin(), 0);
   Normalisation n(call, x, dims);
-  Tensor mean = n.mean();
-  Tensor scale = n.inverseDeviation(n.meanSquare(mean), call.real("eps"));
+  Tensor mean = n.mean(), variance = n.meanSquare(mean);
+  if (reducesBatch && call.has("running_mean"))
+    trackStatistics(n, mean, variance);
+  Tensor scale = n.inverseDeviation(variance, call.real("eps"));
   return {n.normalise(mean, scale, call.optionalTensor("weight"), call.optionalTensor("bias"), {1})};
 }
 
@@ -224,8 +249,6 @@ static Results importBatchNorm(Call &call) {
   bool training = call.has("training") && call.boolean("training");
   if (!training && call.has("running_mean"))
     return normaliseByStatistics(call);
-  if (call.has("running_mean"))
-    return {call.unsupported("batch norm in training mode; call model.eval() before export")};
   return normaliseByInput(call, 2, /*reducesBatch=*/true);
 }
 

@@ -423,7 +423,26 @@ static Results importMaxUnpool(Call &call, int64_t spatial) {
   return {e.reshape(placed, sizes)};
 }
 
+// Rows of a table that `indices` name are shortened to `max_norm`, if they are longer.
+static Results importRenormalised(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self"), indices = call.tensor("indices");
+  if (self.rank() != 2 || !isFloat(self.dtype))
+    return {call.unsupported("an embedding table of unusual rank or dtype")};
+  Tensor flat = e.reshape(indices, Sizes{e.product(indices.sizes)});
+  Tensor isUsed = createScatter(call, e.fill(Sizes{self.sizes[0]}, ScalarType::Bool, Scalar::of(false)), flat,
+                                constantOf(e, flat.sizes, ScalarType::Bool, Scalar::of(true)), ScatterKind::Set, {-1});
+  double longest = call.real("max_norm");
+  Tensor norms = vectorNorm(e, self, {1}, call.real("norm_type"), self.dtype);
+  return {e.compute({self, e.unsqueeze(norms, 1), e.unsqueeze(isUsed, 1)}, self.dtype, [&](Math &m, ValueRange args) {
+    Value isLong = m.compare(Math::Order::Gt, args[1], m.constant(longest));
+    Value counts = arith::AndIOp::create(m.b, m.loc, isLong, m.compare(Math::Order::Ne, args[2], m.constant(0)));
+    return m.select(counts, m.mul(args[0], m.div(m.constant(longest), m.add(args[1], m.constant(1e-7)))), args[0]);
+  })};
+}
+
 void tenon::aten::addScatteringRows(OpTable &table) {
+  table.add("embedding_renorm", importRenormalised);
   table.add("max_unpool2d", [](Call &call) { return importMaxUnpool(call, 2); });
   table.add("max_unpool3d", [](Call &call) { return importMaxUnpool(call, 3); });
   table.add("scatter", importScatter);

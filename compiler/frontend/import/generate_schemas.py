@@ -25,8 +25,9 @@ def default_text(value):
 
 
 rows = []
-for name in NAMES:
-    packet = getattr(torch.ops.aten, name, None)
+# The importer drops the underscore of in-place ops; where an overload has both forms, their defaults are the same.
+for name, op in [(name, name + suffix) for name in NAMES for suffix in ("", "_")]:
+    packet = getattr(torch.ops.aten, op, None)
     if not isinstance(packet, torch._ops.OpOverloadPacket):
         continue
     for overload in packet.overloads():
@@ -36,7 +37,9 @@ for name in NAMES:
         defaults = [f"{a.name}={default_text(a.default_value)}" for a in arguments
                     if a.has_default_value() and a.default_value is not None]
         if defaults:
-            rows.append(f'{{"{name}.{overload}", "{";".join(defaults)}"}},')
+            row = f'{{"{name}.{overload}", "{";".join(defaults)}"}},'
+            if row not in rows:
+                rows.append(row)
 
 header = f"// Made by generate_schemas.py from torch {torch.__version__}: {{overload, defaults other than None}}.\n"
 (FOLDER / "AtenSchemas.inc").write_text(header + "\n".join(rows) + "\n")

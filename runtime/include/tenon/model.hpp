@@ -28,6 +28,7 @@
 
 #include <cassert>
 #include <complex>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
@@ -274,6 +275,13 @@ public:
 
   /// Puts every mutated buffer back to its value in the archive.
   Result<void> resetState() const { return result(api->model_reset_state(model)); }
+
+  /// Seeds the model's random numbers as torch.manual_seed() does PyTorch's; see tenon_api::model_seed.
+  Result<void> seed(uint64_t seed) const {
+    if (api->struct_size <= offsetof(tenon_api, model_seed))
+      return Failure{TENON_BAD_MODEL, "the model was compiled before models had seeds; compile it again"};
+    return result(api->model_seed(model, seed));
+  }
 
   Result<tenon_model_stats> stats() const {
     tenon_model_stats stats = {};

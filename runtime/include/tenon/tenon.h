@@ -146,6 +146,9 @@ typedef struct {
   tenon_status (*model_stats)(tenon_model *model, tenon_model_stats *stats);
   /* The calling thread's last failure, one sentence; "" where there was none. Valid until its next call. */
   const char *(*last_error)(void);
+  /* Seeds the model's random numbers: they are those of PyTorch's CPU generator after torch.manual_seed(seed). A model that was
+     not seeded starts as PyTorch does, and goes on from run to run; model_reset_state returns to the latest seed. */
+  tenon_status (*model_seed)(tenon_model *model, uint64_t seed);
 } tenon_api;
 
 typedef const tenon_api *(*tenon_entry_fn)(uint32_t abi_version);

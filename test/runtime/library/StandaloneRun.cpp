@@ -28,6 +28,7 @@ void RunContext::setOutputSize(int32_t, int32_t, int64_t) {}
 
 char *RunContext::arena(int64_t bytes) { return arena_.atLeast(static_cast<size_t>(bytes)); }
 
+Generator &RunContext::generator() { return owner.randomNumbers; }
 int RunContext::numThreads() const { return owner.team.numThreads(); }
 
 void RunContext::parallelFor(int64_t count, void (*body)(const void *, int64_t), const void *context) {

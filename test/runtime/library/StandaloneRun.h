@@ -12,6 +12,7 @@
 #define TENON_TEST_STANDALONERUN_H
 
 #include "runtime/src/RunContext.h"
+#include "runtime/src/Generator.h"
 #include "runtime/src/ThreadTeam.h"
 
 #include <atomic>
@@ -33,6 +34,7 @@ public:
   ThreadTeam team;
   std::atomic<SiteState *> sites[maxSites] = {};
   std::mutex sitesMutex;
+  Generator randomNumbers;
   std::atomic<int64_t> constantBytes = 0;
 };
 

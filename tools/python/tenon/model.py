@@ -99,6 +99,7 @@ class _Api(ctypes.Structure):
         ("model_reset_state", ctypes.CFUNCTYPE(ctypes.c_int, _Handle)),
         ("model_stats", ctypes.CFUNCTYPE(ctypes.c_int, _Handle, ctypes.POINTER(_Stats))),
         ("last_error", ctypes.CFUNCTYPE(ctypes.c_char_p)),
+        ("model_seed", ctypes.CFUNCTYPE(ctypes.c_int, _Handle, ctypes.c_uint64)),
     ]
 
 
@@ -293,6 +294,12 @@ class Model:
     def reset_state(self):
         """Puts every mutated buffer back to its exported value."""
         self._check(self._api.model_reset_state(self._handle))
+
+    def seed(self, seed):
+        """Seeds the model's random numbers: they are those of eager PyTorch on the CPU after torch.manual_seed(seed)."""
+        if self._api.struct_size <= _Api.model_seed.offset:
+            raise TenonError(4, "the model was compiled before models had seeds; compile it again")
+        self._check(self._api.model_seed(self._handle, seed))
 
     def stats(self):
         """arena_bytes, constant_bytes, load_ms."""
