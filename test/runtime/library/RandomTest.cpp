@@ -18,6 +18,12 @@
 using namespace tenon;
 using namespace tenon::test;
 
+static std::vector<double> valuesOf(const Tensor &tensor) {
+  std::vector<double> values;
+  forEachIndex(tensor.sizes(), [&](const Sizes &index) { values.push_back(tensor.at(index)); });
+  return values;
+}
+
 static std::vector<double> drawn(RandomKind kind, DType dtype, int64_t count) {
   LoadedModel model(2);
   StandaloneRun run(model);
