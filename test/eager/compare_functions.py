@@ -135,7 +135,7 @@ def windows_and_scales(x, y):
     return (torch.hann_window(8) * x, torch.hann_window(8, periodic=False), torch.hamming_window(9), torch.hamming_window(8, True, .6, .3), torch.blackman_window(8),
             torch.bartlett_window(8), torch.bartlett_window(7, False), torch.kaiser_window(8) * x, torch.kaiser_window(8, False, 5.5), torch.hann_window(1),
             torch.hann_window(6, dtype=torch.float64), torch.logspace(0, 1, 5), torch.logspace(-2, 3, 7, base=2), torch.vander(x), torch.vander(x, 3),
-            torch.vander(x, 4, increasing=True), torch.linalg.vander(y, N=4), torch.vander(x, 1))
+            torch.vander(x, 4, increasing=True), torch.linalg.vander(y, N=4), torch.vander(x, 1), torch.linalg.vander(y.sum(), N=2))
 
 
 @snippet(floats(2))

@@ -66,8 +66,10 @@ def draws(folder):
 
 @case
 def dropouts(folder):
-    compare(folder, lambda x: (F.dropout(x, 0.3, True), F.dropout(x, 0.0, True), F.dropout(x, 1.0, True), F.alpha_dropout(x, 0.4, True),
-                               F.dropout2d(x[None], 0.5, True), F.feature_alpha_dropout(x[None], 0.5, True), F.dropout(x, 0.5, False)),
+    compare(folder, lambda x: (F.dropout(x, 0.3, True), F.dropout(x, 0.0, True), F.dropout(x, 1.0, True), F.dropout(x, 0.5, False),
+                               F.alpha_dropout(x, 0.4, True), F.dropout2d(x[None], 0.5, True),
+                               F.feature_alpha_dropout(x[None], 0.5, True), F.dropout(x + 0, 0.3, True, inplace=True),
+                               F.alpha_dropout(x + 0, 0.4, True, inplace=True)),
             torch.randn(6, 20, 3))
 
 

@@ -96,8 +96,8 @@ static Results importVander(Call &call, bool ascends) {
   Emitter &e = call.e;
   Tensor x = e.cast(call.tensor("x"), call.resultDtype());
   Sizes sizes = call.resultSizes();
-  int64_t last = x.rank();
-  Tensor factors = e.pointwise(e.unsqueeze(x, last), sizes, x.dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
+  int64_t last = static_cast<int64_t>(sizes.size()) - 1; // a number is one row
+  Tensor factors = e.pointwise(e.unsqueeze(x, x.rank()), sizes, x.dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
     Math m(b, loc, ScalarType::Int64);
     Value isFirst = m.compare(Math::Order::Eq, position(b, loc, last, ScalarType::Int64), m.constant(0));
     return m.select(isFirst, scalarConstant(b, loc, x.dtype, int64_t{1}), args[0]);

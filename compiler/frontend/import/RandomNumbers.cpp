@@ -147,7 +147,7 @@ static Tensor dropOut(Call &call, const Tensor &x, const Tensor &stays, double p
 }
 
 static Results importDropout(Call &call, bool perFeature, bool alpha) {
-  Tensor x = call.tensor("input");
+  Tensor x = call.tensor(call.has("input") ? "input" : "self"); // the latter in place
   double p = call.real("p");
   if (!call.boolean("train") || p == 0)
     return {View::identity()};
