@@ -74,18 +74,25 @@ class Program:
         return [[next(remaining) for _ in range(count)] for count in self.num_results]
 
     def targets(self):
-        """The ops that each call's results are computed with, call by call."""
+        """The names of the ops that each call's results are computed with, call by call."""
+        return [{str(op) for op in ops} for ops in self._ops()]
+
+    def draws(self):
+        """Which calls draw random numbers. Entries of op_db seed eager's generator themselves, which a program cannot do."""
+        return [any(torch.Tag.nondeterministic_seeded in getattr(op, "tags", ()) for op in ops) for ops in self._ops()]
+
+    def _ops(self):
         outputs = self.exported.graph.find_nodes(op="output")[0].all_input_nodes
         by_name = {node.name: node for node in outputs}
         names = [spec.arg.name for spec in self.exported.graph_signature.output_specs]
-        return [_targets_behind([by_name[name] for name in group if name in by_name]) for group in self.split(names)]
+        return [_ops_behind([by_name[name] for name in group if name in by_name]) for group in self.split(names)]
 
 
-def _targets_behind(nodes):
+def _ops_behind(nodes):
     seen, waiting = set(), list(nodes)
     while waiting:
         node = waiting.pop()
         if node not in seen:
             seen.add(node)
             waiting += node.all_input_nodes
-    return {str(node.target) for node in seen if node.op == "call_function"}
+    return {node.target for node in seen if node.op == "call_function"}

@@ -112,8 +112,11 @@ class Worker:
                 return for_one(ABSENT, f"the exported program refuses what eager takes: {general(why)}")
             return for_one(FAILED, f"run: {general(str(error))}")
         rows = []
-        for (sample, reference), actual in zip(group, results, strict=True):
+        for (sample, reference), actual, draws in zip(group, results, program.draws(), strict=True):
             why = disagreement(actual, reference)
+            if why and draws and reference.values:  # then eager's numbers came from another seed
+                reference.values = False
+                why = disagreement(actual, reference)
             agrees = AGREES if reference.values else TYPES_AGREE
             rows.append(Row(sample.number, FAILED, why) if why else Row(sample.number, agrees))
         return rows
