@@ -113,14 +113,19 @@ std::string weightsFileName(StringRef outputPath) { return (sys::path::stem(outp
 
 //===--- steps -------------------------------------------------------------------------------------------------------===//
 
+/// Longer wrappers are not optimised: Clang's time grows with the square of a block's length (10,000 lines: minutes instead of a
+/// second), and what a wrapper does between its calls is little.
+static constexpr size_t maxOptimizedBytes = 192 * 1024;
+
 // The text goes in through standard input: then no path of this machine reaches the object.
 Error compileWrapper(const Toolchain &toolchain, const ModelParts &parts, const PrivateDirectory &directory,
                      StringRef objectPath) {
   std::string source = directory.file("wrapper.cpp");
   if (Error error = writeFile(source, parts.wrapperText))
     return error;
+  std::string level = parts.wrapperText.size() > maxOptimizedBytes ? "-O0" : "-O1";
   return runTool({toolchain.clang,
-                  {"--target=" + parts.triple, "--no-default-config", "-std=c++20", "-O1", "-fPIC", "-fvisibility=hidden",
+                  {"--target=" + parts.triple, "--no-default-config", "-std=c++20", level, "-fPIC", "-fvisibility=hidden",
                    "-fwrapv", "-ffunction-sections", "-fdata-sections", "-ffp-contract=off", "-w", "-I",
                    toolchain.includeDir, "-x", "c++", "-c", "-", "-o", objectPath.str()},
                   source},
