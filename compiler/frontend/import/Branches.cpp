@@ -122,6 +122,6 @@ std::string Importer::importCond(const Node &node, Scope &scope, Emitter &e) {
     bindRegionValue(scope.graph, scope, name, asRegionValue(result, shape));
   for (auto [operand, result] : llvm::zip(written, op.getResults().drop_front(resultNames.size())))
     if (!scope.tensors[operandNames[operand]]->write(e, asRegionValue(result, (*operands)[operand].tensor).tensor))
-      return "writes to a view that may show an element more than once, as expand() and unfold() make them";
+      return writesToOverlap;
   return "";
 }

@@ -442,7 +442,7 @@ void Call::require(Value holds, const std::string &message, ValueRange values) {
   GuardOp::create(e.b, e.loc, holds, message, values);
 }
 
-//===--- sizes that a run computes -----------------------------------------------------------------------------------===//
+//===--- writing -----------------------------------------------------------------------------------------------------===//
 
 void Call::write(StringRef name, const Tensor &updated) {
   auto *ref = argument(name).getIf<TensorRef>();
@@ -454,6 +454,8 @@ void Call::write(StringRef name, const Tensor &updated) {
   if (fitting.value.getType() != target.value.getType() || !alias->second->write(e, fitting))
     unsupported(("argument '" + name + "' cannot be written to").str());
 }
+
+//===--- sizes that a run computes -----------------------------------------------------------------------------------===//
 
 static bool isUndefinedSymbol(const SymInt &size, const Symbols &symbols) {
   return !size.isStatic() && size.expr().kind == SymExpr::Kind::Symbol && !symbols.isDefined(size.expr().name);

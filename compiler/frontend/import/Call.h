@@ -172,7 +172,7 @@ void addNonzeroRows(OpTable &table);
 void addRandomRows(OpTable &table);
 
 /// True where the op moves the generator on: it counts even where nobody reads its result.
-bool drawsRandomNumbers(llvm::StringRef op);
+bool drawsRandomNumbers(llvm::StringRef op, llvm::StringRef overload);
 
 /// `tensor` with the elements along `dims` (negative ones count from the end) in reverse order.
 Tensor flipped(Emitter &e, const Tensor &tensor, llvm::ArrayRef<int64_t> dims);

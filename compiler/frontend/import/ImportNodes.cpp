@@ -53,9 +53,10 @@ static bool isSizeArithmetic(const Node &node) {
 
 // Results nobody reads and no effect: nothing to import.
 static bool isDead(const Node &node, const std::set<std::string> &used) {
-  StringRef op = StringRef(node.target).rsplit('.').first;
-  if (node.outputs.empty() || op.ends_with("_") || drawsRandomNumbers(op.rsplit('.').second) || StringRef(node.target).starts_with("torch.ops.higher_order."))
-    return false; // what a region writes to is found when it is imported
+  auto [op, overload] = StringRef(node.target).rsplit('.');
+  bool isRegion = op.starts_with("torch.ops.higher_order"); // what a region writes to is found when it is imported
+  if (node.outputs.empty() || isRegion || op.ends_with("_") || drawsRandomNumbers(op.rsplit('.').second, overload))
+    return false;
   return llvm::all_of(node.outputs, [&](const Argument &output) {
     if (auto *ref = output.getIf<TensorRef>())
       return used.count(ref->name) == 0;
@@ -386,7 +387,7 @@ void Importer::bindInPlace(Call &call, Results results) {
     }
     updated.sizes = target.sizes;
     if (!(*self)->write(call.e, updated)) {
-      call.unsupported("writes to a view that may show an element more than once, as expand() and unfold() make them");
+      call.unsupported(writesToOverlap);
       return;
     }
   }

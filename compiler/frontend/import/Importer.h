@@ -44,6 +44,10 @@ struct RegionValue {
   mlir::Value number;
 };
 
+/// Why a write to a view is refused.
+inline constexpr const char *writesToOverlap =
+    "writes to a view that may show an element more than once, as expand() and unfold() make them";
+
 class Importer {
 public:
   Importer(mlir::MLIRContext &context, const frontend::ExportedProgram &program,

@@ -171,13 +171,6 @@ static Results importNativeDropout(Call &call) {
 
 //===--- the table ---------------------------------------------------------------------------------------------------===//
 
-bool tenon::aten::drawsRandomNumbers(StringRef op) {
-  static constexpr StringLiteral names[] = {"rand",         "rand_like", "randn",       "randn_like",  "randint",
-                                            "randint_like", "randperm",  "bernoulli",   "multinomial", "normal",
-                                            "dropout",      "native_dropout"};
-  return llvm::is_contained(names, op);
-}
-
 void tenon::aten::addRandomRows(OpTable &table) {
   for (auto name : {"rand", "rand_like"})
     table.add(name, [](Call &call) { return importUniform(call, 0, 1); });
@@ -204,4 +197,13 @@ void tenon::aten::addRandomRows(OpTable &table) {
       table.add(std::string(perFeature ? "feature_" : "") + (alpha ? "alpha_" : "") + "dropout",
                 [=](Call &call) { return importDropout(call, perFeature, alpha); });
   table.add("native_dropout", importNativeDropout);
+}
+
+bool tenon::aten::drawsRandomNumbers(StringRef op, StringRef overload) {
+  static const OpTable rows = [] {
+    OpTable table;
+    addRandomRows(table);
+    return table;
+  }();
+  return rows.find(op, overload) != nullptr;
 }
