@@ -96,6 +96,9 @@ private:
 
   // Until a compilation has ended or, where one more may start, lines have come; or until nobody reads the answers.
   void waitForNews() {
+    auto stillborn = llvm::find_if(workers, [](auto &worker) { return worker->isCompiling() && worker->descriptor() < 0; });
+    if (stillborn != workers.end()) // poll() would never tell
+      return finish(static_cast<size_t>(stillborn - workers.begin()));
     std::vector<pollfd> sources;
     for (auto &worker : workers)
       sources.push_back({worker->isCompiling() ? worker->descriptor() : -1, POLLIN, 0}); // poll() passes over -1
