@@ -55,6 +55,16 @@ def compile_program(path, *flags):
     return compile_with_messages(path, *flags)[0]
 
 
+def expect_unsupported(path, reason):
+    """Raises unless the compiler refuses the .pt2 at `path` with a text that contains `reason`."""
+    try:
+        compile_program(path)
+    except Unsupported as error:
+        assert reason in str(error), error
+        return
+    raise AssertionError("it was compiled")
+
+
 def load_program(path, *flags):
     """Compiles the .pt2 at `path` and loads it on the machine."""
     return machine.load(compile_program(path, *flags))
