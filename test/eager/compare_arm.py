@@ -55,8 +55,8 @@ ZOO = {
            "convnext", "poolformer", "wav2vec2_ctc", "whisper_tiny", "moonshine"),
 }
 HALF_MODELS = ("bert_base", "mobilenet_v3_large", "resnet50", "gpt2", "t5_small", "vit_b_16")
-# Tiny convolution nets with random weights turn by more than the bound in bf16, on x86-64 as well.
-LOWERED_MODELS = ("bert_base", "gpt2", "t5_small", "vit_b_16")
+# Not resnet50: with random weights and images of 64 pixels it turns by more than the bound, in PyTorch and on x86-64 as well.
+LOWERED_MODELS = ("bert_base", "gpt2", "t5_small", "vit_b_16", "mobilenet_v3_large")
 FULL_SIZE_MODELS = ("resnet50", "bert_base", "gpt2")
 CPUS_WITH_BFMMLA = ("neoverse-v1", "neoverse-v2", "neoverse-n2")
 
