@@ -131,7 +131,7 @@ def print_report(results, options):
     print(f"samples claimed: {share(ran - counts[UNSUPPORTED], ran)}; "
           f"{counts[ABSENT]} more that PyTorch itself does not run or export")
     print(f"{counts[AGREES]} samples agree, {counts[FAILED]} fail; "
-          f"{counts[TYPES_AGREE]} more, whose values differ from call to call in eager, have its dtypes and shapes")
+          f"{counts[TYPES_AGREE]} more, whose values are random or undefined in eager, have its dtypes and shapes")
     return counts
 
 

@@ -3,9 +3,10 @@
 A float result agrees when its largest error against the same call in double precision, divided by the result's largest
 magnitude, is at most three times eager's own or the dtype's floor; infinities and NaNs must be where eager's are. Eager's own
 error is the larger of two where the first does not allow for ours: that of the call itself and that of the same call with
-equal values in other strides, which takes sums in another order. Integers and booleans must be equal to eager's. Where the call does not run in double precision, or is finite only in eager, eager's result
-stands for the exact one; where ATen's own error in double precision is known to be above the floor, ATEN_ERRORS says so. Two
-things are left open, because eager itself does not decide them:
+equal values in other strides, which takes sums in another order. Integers and booleans must be equal to eager's. Where the
+call does not run in double precision, or is finite only in eager, eager's result stands for the exact one; where ATen's own
+error in double precision is known to be above the floor, ATEN_ERRORS says so. Two things are left open, because eager itself
+does not decide them:
 
 - An infinity of eager's, where double precision has a number that the dtype holds, comes from a step on the way. The number
   will do instead, to the dtype's floor.
