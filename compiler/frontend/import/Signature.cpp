@@ -40,7 +40,7 @@ static ArrayAttr describeTensors(Builder &b, const Graph &graph, ArrayRef<std::s
   return b.getArrayAttr(tensors);
 }
 
-static ArrayAttr describeSymbols(Builder &b, const std::map<std::string, Range> &ranges) {
+static ArrayAttr describeSymbols(Builder &b, const std::map<std::string, frontend::Range> &ranges) {
   SmallVector<Attribute> symbols;
   for (const auto &[name, range] : ranges) {
     SmallVector<NamedAttribute> fields{b.getNamedAttr("name", b.getStringAttr(name))};
