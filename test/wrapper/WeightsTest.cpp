@@ -186,20 +186,3 @@ TEST_CASE("files appear whole or not at all") {
   CHECK(message.find("cannot be written") != std::string::npos);
   REQUIRE(!llvm::sys::fs::remove_directories(folder));
 }
-
-TEST_CASE("a failing tool is reported with what it printed") {
-  auto directory = PrivateDirectory::create();
-  REQUIRE(static_cast<bool>(directory));
-  std::string path = directory->directory();
-  CHECK(llvm::toString(runTool({"/bin/sh", {"-c", "echo oops; exit 3"}, ""}, *directory)) ==
-        "'/bin/sh' ended with exit code 3:\noops");
-  CHECK(llvm::toString(runTool({"/bin/sh", {"-c", "test \"$(env | sort | cut -d= -f1 | tr '\\n' ' ')\" = "
-                                                  "'LC_ALL PATH PWD TMPDIR _ ' || env"},
-                                ""},
-                               *directory))
-            .find("exit") == std::string::npos);
-  CHECK(llvm::toString(runTool({"/nowhere/tool", {}, ""}, *directory)).find("'/nowhere/tool' ") == 0);
-  CHECK(llvm::toString(runTool({"/bin/sleep", {"20"}, "", 1}, *directory)).find("was stopped") != std::string::npos);
-  { PrivateDirectory moved(std::move(*directory)); }
-  CHECK_FALSE(llvm::sys::fs::exists(path));
-}

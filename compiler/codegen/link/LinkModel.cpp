@@ -6,9 +6,10 @@
 
 #include "compiler/codegen/link/LinkModel.h"
 
+#include "compiler/codegen/link/PrivateDirectory.h"
+
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <sys/stat.h>
@@ -22,30 +23,18 @@ namespace tenon {
 
 static std::string joined(StringRef folder, StringRef name) { return (folder + "/" + name).str(); }
 
-static Error missing(StringRef what, StringRef path, StringRef remedy) {
-  return createStringError(what + " is not at '" + path + "'; " + remedy);
-}
-
 Expected<Toolchain> Toolchain::find(StringRef tenonDir, const std::string &triple, StringRef arch) {
-  Toolchain tools{joined(TENON_LLVM_TOOLS_DIR, "clang++"), joined(TENON_LLVM_TOOLS_DIR, "ld.lld"),
-                  joined(tenonDir, "include"), {}};
-  if (std::optional<std::string> chosen = sys::Process::GetEnv("TENON_CLANG")) {
-    tools.clang = *chosen;
-    if (std::string beside = joined(sys::path::parent_path(*chosen), "ld.lld"); sys::fs::can_execute(beside))
-      tools.linker = beside;
-  }
-  if (!sys::path::is_absolute(tools.clang) || !sys::fs::can_execute(tools.clang))
-    return missing("clang++", tools.clang, "install clang 22 or set TENON_CLANG to the absolute path of one");
-  if (!sys::fs::can_execute(tools.linker))
-    return missing("the linker", tools.linker, "install lld 22");
-  if (!sys::fs::exists(joined(tools.includeDir, "tenon/generated.h")))
-    return missing("Tenon's runtime", tools.includeDir, "install it beside the compiler");
-  std::string runtime = joined(tenonDir, arch.str() + "/libtenon_runtime.a");
-  auto linkLine = LinkLine::ask(tools.clang, tools.linker, triple, runtime);
+  std::string includeDir = joined(tenonDir, "include"), runtime = joined(tenonDir, arch.str() + "/libtenon_runtime.a");
+  for (const std::string &file : {joined(includeDir, "tenon/generated.h"), runtime})
+    if (!sys::fs::exists(file))
+      return createStringError("Tenon's runtime for " + arch + " is not at '" + file + "'; install it beside the compiler");
+  auto compiler = CxxCompiler::create(triple, includeDir);
+  if (!compiler)
+    return compiler.takeError();
+  auto linkLine = LinkLine::ask(triple, runtime);
   if (!linkLine)
     return linkLine.takeError();
-  tools.linkLine = std::move(*linkLine);
-  return tools;
+  return Toolchain{std::move(*compiler), std::move(*linkLine)};
 }
 
 //===--- files -------------------------------------------------------------------------------------------------------===//
@@ -117,21 +106,6 @@ std::string weightsFileName(StringRef outputPath) { return (sys::path::stem(outp
 /// second), and what a wrapper does between its calls is little.
 static constexpr size_t maxOptimizedBytes = 192 * 1024;
 
-// The text goes in through standard input: then no path of this machine reaches the object.
-Error compileWrapper(const Toolchain &toolchain, const ModelParts &parts, const PrivateDirectory &directory,
-                     StringRef objectPath) {
-  std::string source = directory.file("wrapper.cpp");
-  if (Error error = writeFile(source, parts.wrapperText))
-    return error;
-  std::string level = parts.wrapperText.size() > maxOptimizedBytes ? "-O0" : "-O1";
-  return runTool({toolchain.clang,
-                  {"--target=" + parts.triple, "--no-default-config", "-std=c++20", level, "-fPIC", "-fvisibility=hidden",
-                   "-fwrapv", "-ffunction-sections", "-fdata-sections", "-ffp-contract=off", "-w", "-I",
-                   toolchain.includeDir, "-x", "c++", "-c", "-", "-o", objectPath.str()},
-                  source},
-                 directory);
-}
-
 // The shared library `stem` ("libdnnl.so") in `folder`: the development link, or the versioned file where there is none.
 static std::string findLibrary(StringRef folder, StringRef stem) {
   std::string plain = joined(folder, stem);
@@ -155,7 +129,7 @@ static std::vector<std::string> linkArguments(const Toolchain &toolchain, const 
                                   findLibrary(libraries + "/openblas-openmp", "libopenblas.so"),
                                   findLibrary(libraries, "libgomp.so")});
   std::string exports = "--version-script=" + directory.file("exports.map");
-  return toolchain.linkLine.fill({"--gc-sections", "-Bsymbolic", "--no-undefined", "-z", "relro", "-z", "now", "-z",
+  return toolchain.linkLine.fill({"--threads=1", "--gc-sections", "-Bsymbolic", "--no-undefined", "-z", "relro", "-z", "now", "-z",
                                   "noexecstack", "--build-id=sha1", "--hash-style=gnu", exports, "--as-needed"},
                                  objects, output);
 }
@@ -165,8 +139,11 @@ static Error linkInto(StringRef output, const Toolchain &toolchain, const ModelP
   auto directory = PrivateDirectory::create();
   if (!directory)
     return directory.takeError();
+  auto wrapper = toolchain.compiler.compile(parts.wrapperText, parts.wrapperText.size() <= maxOptimizedBytes);
+  if (!wrapper)
+    return wrapper.takeError();
   std::vector<std::string> objects = {directory->file("wrapper.o")};
-  if (Error error = compileWrapper(toolchain, parts, *directory, objects.front()))
+  if (Error error = writeFile(objects.front(), StringRef(wrapper->data(), wrapper->size())))
     return error;
   for (auto &bytes : parts.kernelObjects) {
     objects.push_back(directory->file("kernels" + std::to_string(objects.size()) + ".o"));
@@ -176,8 +153,7 @@ static Error linkInto(StringRef output, const Toolchain &toolchain, const ModelP
   if (Error error = writeFile(directory->file("exports.map"), "{ global: tenon_model_entry; local: *; };\n"))
     return error;
   std::string linked = directory->file("model.so");
-  if (Error error =
-          runTool({toolchain.linker, linkArguments(toolchain, parts, *directory, objects, linked), ""}, *directory))
+  if (Error error = runLinker(linkArguments(toolchain, parts, *directory, objects, linked)))
     return error;
   if (std::error_code code = sys::fs::copy_file(linked, output))
     return fileError(output, code);

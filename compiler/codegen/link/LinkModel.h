@@ -7,23 +7,20 @@
 #ifndef TENON_CODEGEN_LINK_LINKMODEL_H
 #define TENON_CODEGEN_LINK_LINKMODEL_H
 
-#include "compiler/codegen/link/LinkLine.h"
-#include "compiler/codegen/link/Subprocess.h"
+#include "compiler/codegen/link/Clang.h"
+#include "compiler/codegen/link/Linker.h"
 #include "compiler/codegen/link/Weights.h"
 
 #include "llvm/ADT/SmallVector.h"
 
 namespace tenon {
 
-/// Where the tools and the runtime are, for one target.
+/// What makes shared objects for one target.
 struct Toolchain {
-  std::string clang;      ///< clang++
-  std::string linker;     ///< ld.lld
-  std::string includeDir; ///< holds tenon/generated.h
-  LinkLine linkLine;      ///< with the runtime's archive
+  CxxCompiler compiler; ///< finds tenon/generated.h
+  LinkLine linkLine;    ///< with the runtime's archive
 
-  /// The LLVM that Tenon was built with, or TENON_CLANG (a clang++, with ld.lld beside it or in LLVM's folder), and the
-  /// runtime in `tenonDir` (build/<preset>/lib/tenon), for models of one target.
+  /// With the runtime in `tenonDir` (build/<preset>/lib/tenon).
   static llvm::Expected<Toolchain> find(llvm::StringRef tenonDir, const std::string &triple, llvm::StringRef arch);
 };
 
@@ -38,10 +35,6 @@ struct ModelParts {
 
 /// "MODEL.weights" for "folder/MODEL.so".
 std::string weightsFileName(llvm::StringRef outputPath);
-
-/// Compiles the wrapper to object code at `objectPath`.
-llvm::Error compileWrapper(const Toolchain &toolchain, const ModelParts &parts, const PrivateDirectory &directory,
-                           llvm::StringRef objectPath);
 
 /// Compiles the wrapper, links, appends the weights and puts the result at `outputPath` in one step: on failure nothing is
 /// left there. The same parts give the same bytes.

@@ -40,15 +40,7 @@
 
 using namespace tenon;
 
-namespace {
-
-using Machine = std::unique_ptr<llvm::TargetMachine>;
-
-llvm::Error failure(const llvm::Twine &sentence) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), sentence);
-}
-
-void initializeBackends() {
+void tenon::initializeCodeGenerators() {
   static std::once_flag once;
   std::call_once(once, [] {
     LLVMInitializeX86TargetInfo();
@@ -62,8 +54,16 @@ void initializeBackends() {
   });
 }
 
+namespace {
+
+using Machine = std::unique_ptr<llvm::TargetMachine>;
+
+llvm::Error failure(const llvm::Twine &sentence) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), sentence);
+}
+
 llvm::Expected<Machine> createMachine(const Target &target, unsigned optLevel) {
-  initializeBackends();
+  initializeCodeGenerators();
   llvm::Triple triple(target.triple);
   std::string error;
   const llvm::Target *backend = llvm::TargetRegistry::lookupTarget(triple, error);

@@ -25,6 +25,9 @@ enum class EmitKind {
 
 using CodeBytes = llvm::SmallVector<char, 0>;
 
+/// Registers LLVM's code generators for the architectures that Tenon compiles for, once. The functions below do so themselves.
+void initializeCodeGenerators();
+
 /// Compiles `module`, which holds LLVM dialect only, for `target`; `optLevel` is 0 to 3. Functions with a body get
 /// hidden visibility and keep their names. The code uses `target.features` and no other extension; a multiply and an
 /// add become one instruction only where the module says so (llvm.intr.fma, llvm.intr.fmuladd, or a `contract` flag).

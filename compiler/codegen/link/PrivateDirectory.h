@@ -1,17 +1,16 @@
-//===- Subprocess.h - tools that are run ---------------------------------------------------------------------------*- C++ -*-===//
+//===- PrivateDirectory.h - a place for the linker's files ---------------------------------------------------------*- C++ -*-===//
 //
 // Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#ifndef TENON_CODEGEN_LINK_SUBPROCESS_H
-#define TENON_CODEGEN_LINK_SUBPROCESS_H
+#ifndef TENON_CODEGEN_LINK_PRIVATEDIRECTORY_H
+#define TENON_CODEGEN_LINK_PRIVATEDIRECTORY_H
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
 #include <string>
-#include <vector>
 
 namespace tenon {
 
@@ -31,20 +30,6 @@ private:
   std::string path;
 };
 
-/// One run of a program: no shell, an environment of three fixed variables, output captured.
-struct ToolRun {
-  std::string program;                ///< absolute path
-  std::vector<std::string> arguments; ///< without the program's name
-  std::string standardInput;          ///< a file; empty: nothing
-  unsigned timeoutInSeconds = 600;
-};
-
-/// Runs it. Fails with the program's name, how it ended and the first kilobytes of what it printed.
-llvm::Error runTool(const ToolRun &run, const PrivateDirectory &directory);
-
-/// Runs it and returns what it printed.
-llvm::Expected<std::string> outputOfTool(const ToolRun &run, const PrivateDirectory &directory);
-
 } // namespace tenon
 
-#endif // TENON_CODEGEN_LINK_SUBPROCESS_H
+#endif // TENON_CODEGEN_LINK_PRIVATEDIRECTORY_H

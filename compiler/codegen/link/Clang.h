@@ -1,0 +1,45 @@
+//===- Clang.h - Clang as a library --------------------------------------------------------------------------------*- C++ -*-===//
+//
+// Part of Tenon, under the Apache License v2.0 with LLVM Exceptions. See LICENSE for license information.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+//
+// The C++ compiler that compiles wrappers is part of this process: no program is looked for or started.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_CODEGEN_LINK_CLANG_H
+#define TENON_CODEGEN_LINK_CLANG_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
+#include <vector>
+
+namespace tenon {
+
+/// The arguments that Clang's driver would give to the one tool that it runs for `arguments` (of clang++) and `triple`. The
+/// driver knows where the headers and libraries of C and C++ are; paths in the environment's variables do not count.
+llvm::Expected<std::vector<std::string>> askClangDriver(const std::string &triple,
+                                                        llvm::ArrayRef<std::string> arguments);
+
+/// Compiles C++ for one target.
+class CxxCompiler {
+public:
+  /// `includeDir` is searched for headers.
+  static llvm::Expected<CxxCompiler> create(const std::string &triple, const std::string &includeDir);
+
+  /// Object code of `text`, which diagnostics call wrapper.cpp. Fails with Clang's own words.
+  llvm::Expected<llvm::SmallVector<char, 0>> compile(llvm::StringRef text, bool optimize) const;
+
+private:
+  explicit CxxCompiler(std::vector<std::string> arguments) : arguments(std::move(arguments)) {}
+  std::vector<std::string> arguments; ///< of clang -cc1
+};
+
+} // namespace tenon
+
+#endif // TENON_CODEGEN_LINK_CLANG_H
