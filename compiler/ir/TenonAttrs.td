@@ -106,6 +106,33 @@ def Tenon_RecurrenceKind : I32EnumAttr<"RecurrenceKind", "how a recurrence's gat
   let genSpecializedAttr = 0;
 }
 
+// A: a matrix [.., M, N], square unless said otherwise. X, B: [.., M, K]. The operands and results of tenon.decompose, by kind;
+// `info` [..] (i32) is zero where it worked, and else what LAPACK reports. Pivots are i32, counted from one.
+def Tenon_DecomposeKind : I32EnumAttr<"DecomposeKind", "what is done with the matrices", [
+    I32EnumAttrCase<"Cholesky", 0, "cholesky">,                // A -> L (or U, by `upper`), info
+    I32EnumAttrCase<"CholeskySolve", 1, "cholesky_solve">,     // L or U, B -> X
+    I32EnumAttrCase<"CholeskyInverse", 2, "cholesky_inverse">, // L or U -> the inverse of their product
+    I32EnumAttrCase<"Lu", 3, "lu">,                            // A, M != N allowed -> L below U, pivots, info
+    I32EnumAttrCase<"LuSolve", 4, "lu_solve">,                 // L below U, pivots, B -> X; `adjoint`, `right`
+    I32EnumAttrCase<"TriangularSolve", 5, "triangular_solve">, // A, B -> X; `upper`, `adjoint`, `right`, `unitDiagonal`
+    I32EnumAttrCase<"Ldl", 6, "ldl">,                          // A -> L on D, pivots, info; `hermitian`
+    I32EnumAttrCase<"LdlSolve", 7, "ldl_solve">,               // L on D, pivots, B -> X; `hermitian`
+    I32EnumAttrCase<"Qr", 8, "qr">,                            // A, M != N allowed -> reflectors below R, their factors tau
+    I32EnumAttrCase<"HouseholderProduct", 9, "householder_product">,    // reflectors, tau -> Q [.., M, K]
+    I32EnumAttrCase<"HouseholderMultiply", 10, "householder_multiply">, // reflectors, tau, B -> Q B; `adjoint`, `right`
+    I32EnumAttrCase<"Eigh", 11, "eigh">,                       // A, of which a triangle is read -> values, vectors, info
+    I32EnumAttrCase<"EighValues", 12, "eigh_values">,          // likewise -> values, info
+    I32EnumAttrCase<"Svd", 13, "svd">,                         // A, M != N allowed -> U, S, V^H, info
+    I32EnumAttrCase<"SvdValues", 14, "svd_values">,            // likewise -> S, info
+    I32EnumAttrCase<"Eig", 15, "eig">,                         // A -> values, vectors (both complex), info
+    I32EnumAttrCase<"EigValues", 16, "eig_values">,            // A -> values (complex), info
+    I32EnumAttrCase<"Exponential", 17, "exponential">,         // A -> its exponential
+    I32EnumAttrCase<"LuPermutation", 18, "lu_permutation">,    // L below U, pivots -> P, by which A = P L U
+  ]> {
+  let cppNamespace = "::tenon";
+  let genSpecializedAttr = 0;
+}
+
 class Tenon_Attr<string name, string attrMnemonic> : AttrDef<Tenon_Dialect, name> { let mnemonic = attrMnemonic; }
 
 def Tenon_ActivationKindAttr : EnumAttr<Tenon_Dialect, Tenon_ActivationKind, "activation_kind">;
@@ -114,6 +141,7 @@ def Tenon_ScatterKindAttr : EnumAttr<Tenon_Dialect, Tenon_ScatterKind, "scatter_
 def Tenon_ScanKindAttr : EnumAttr<Tenon_Dialect, Tenon_ScanKind, "scan_kind">;
 def Tenon_RandomKindAttr : EnumAttr<Tenon_Dialect, Tenon_RandomKind, "random_kind">;
 def Tenon_RecurrenceKindAttr : EnumAttr<Tenon_Dialect, Tenon_RecurrenceKind, "recurrence_kind">;
+def Tenon_DecomposeKindAttr : EnumAttr<Tenon_Dialect, Tenon_DecomposeKind, "decompose_kind">;
 def Tenon_GlobalKindAttr : EnumAttr<Tenon_Dialect, Tenon_GlobalKind, "global_kind">;
 
 def Tenon_EpilogueAttr : Tenon_Attr<"Epilogue", "epilogue"> {

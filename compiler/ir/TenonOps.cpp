@@ -43,6 +43,7 @@ STRUCTURED_OP_EFFECTS(SortOp)
 STRUCTURED_OP_EFFECTS(ScanOp)
 STRUCTURED_OP_EFFECTS(GroupedMatmulOp)
 STRUCTURED_OP_EFFECTS(RecurrenceOp)
+STRUCTURED_OP_EFFECTS(DecomposeOp)
 #undef STRUCTURED_OP_EFFECTS
 
 void ScatterOp::getEffects(Effects &effects) {
@@ -67,6 +68,7 @@ void LoadGlobalOp::getEffects(Effects &effects) {
 // A check stops the run: it must stay where it is, like a write nobody reads.
 void CheckDivisorOp::getEffects(Effects &effects) { effects.emplace_back(MemoryEffects::Write::get()); }
 void CheckIndexOp::getEffects(Effects &effects) { effects.emplace_back(MemoryEffects::Write::get()); }
+void CheckInfoOp::getEffects(Effects &effects) { effects.emplace_back(MemoryEffects::Write::get()); }
 
 //===--- sizes that a run computes ------------------------------------------------------------------------------------===//
 
@@ -335,6 +337,64 @@ LogicalResult RandomOp::verify() {
   bool fits = isReal ? type.isF32() || type.isF64() : type.isInteger(64);
   if (!fits)
     return emitOpError("has no numbers of this kind and type");
+  return verifyDestinationStyle(*this);
+}
+
+namespace {
+/// How many operands and results a kind of tenon.decompose has, and which of its results is `info`.
+struct DecomposeArity {
+  size_t inputs, inits;
+  std::optional<size_t> info;
+};
+} // namespace
+
+static DecomposeArity arityOf(DecomposeKind kind) {
+  switch (kind) {
+  case DecomposeKind::Cholesky: return {1, 2, 1};
+  case DecomposeKind::CholeskySolve: return {2, 1, {}};
+  case DecomposeKind::CholeskyInverse: return {1, 1, {}};
+  case DecomposeKind::Lu: return {1, 3, 2};
+  case DecomposeKind::LuSolve: return {3, 1, {}};
+  case DecomposeKind::TriangularSolve: return {2, 1, {}};
+  case DecomposeKind::Ldl: return {1, 3, 2};
+  case DecomposeKind::LdlSolve: return {3, 1, {}};
+  case DecomposeKind::Qr: return {1, 2, {}};
+  case DecomposeKind::HouseholderProduct: return {2, 1, {}};
+  case DecomposeKind::HouseholderMultiply: return {3, 1, {}};
+  case DecomposeKind::Eigh: return {1, 3, 2};
+  case DecomposeKind::EighValues: return {1, 2, 1};
+  case DecomposeKind::Svd: return {1, 4, 3};
+  case DecomposeKind::SvdValues: return {1, 2, 1};
+  case DecomposeKind::Eig: return {1, 3, 2};
+  case DecomposeKind::EigValues: return {1, 2, 1};
+  case DecomposeKind::Exponential: return {1, 1, {}};
+  case DecomposeKind::LuPermutation: return {2, 1, {}};
+  }
+  llvm_unreachable("a kind without a row");
+}
+
+LogicalResult DecomposeOp::verify() {
+  DecomposeArity arity = arityOf(getKind());
+  if (getInputs().size() != arity.inputs || getInits().size() != arity.inits)
+    return emitOpError("needs ") << arity.inputs << " operands and " << arity.inits << " results";
+  ShapedType matrix = shapedType(getInputs()[0]);
+  int64_t batchRank = matrix.getRank() - 2 - (getIsComplex() ? 1 : 0);
+  if (batchRank < 0 || !(matrix.getElementType().isF32() || matrix.getElementType().isF64()))
+    return emitOpError("needs matrices of f32 or f64");
+  if (getIsComplex() && disagree(matrix.getDimSize(matrix.getRank() - 1), 2))
+    return emitOpError("needs two parts of complex numbers");
+  for (Value value : getOperands()) {
+    ShapedType type = shapedType(value);
+    bool agrees = type.getRank() >= batchRank;
+    for (int64_t dim = 0; dim < batchRank && agrees; ++dim)
+      agrees = !disagree(type.getDimSize(dim), matrix.getDimSize(dim));
+    if (!agrees)
+      return emitOpError("has operands or results for different numbers of matrices");
+    if (type.getElementType() != matrix.getElementType() && !type.getElementType().isInteger(32))
+      return emitOpError("has operands or results of different element types");
+  }
+  if (arity.info && !shapedType(getInits()[*arity.info]).getElementType().isInteger(32))
+    return emitOpError("needs an info of 32-bit integers");
   return verifyDestinationStyle(*this);
 }
 

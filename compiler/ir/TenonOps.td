@@ -96,6 +96,13 @@ def Tenon_CheckDivisorOp : Tenon_Op<"check_divisor", [DeclareOpInterfaceMethods<
   let assemblyFormat = "$divisors `,` $what attr-dict `:` type($divisors)";
 }
 
+def Tenon_CheckInfoOp : Tenon_Op<"check_info", [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "stops the run where an element of `info`, a result of tenon.decompose, is not zero";
+  let description = [{In `message`, {0} stands for the element and {1} for its position, row by row.}];
+  let arguments = (ins Tenon_Shaped:$info, StrAttr:$message);
+  let assemblyFormat = "$info `,` $message attr-dict `:` type($info)";
+}
+
 //===--- sizes that a run computes ------------------------------------------------------------------------------------===//
 
 def Tenon_LateSizeOp : Tenon_Op<"late_size", [Pure]> {
@@ -330,6 +337,22 @@ def Tenon_RecurrenceOp : Tenon_StructuredOp<"recurrence", [AttrSizedOperandSegme
     `from` `(` $hidden `:` type($hidden) `)` (`cell` `(` $cell^ `:` type($cell) `)`)?
     (`projection` `(` $projection^ `:` type($projection) `)`)? `outs` `(` $inits `:` type($inits) `)` attr-dict
     (`->` type($results)^)?
+  }];
+}
+
+def Tenon_DecomposeOp : Tenon_StructuredOp<"decompose", [AttrSizedOperandSegments]> {
+  let summary = "factors of matrices, and what is computed with factors";
+  let description = [{
+    Tenon_DecomposeKind lists operands and results. Their leading dimensions, which count matrices, are equal. Elements are f32
+    or f64; with `isComplex`, what is not real by its meaning has a last dimension of two for the parts. `upper` chooses the
+    triangle, `adjoint` the conjugate transpose of the matrix, `right` its side: X A = B.
+  }];
+  let arguments = (ins Variadic<Tenon_Shaped>:$inputs, Variadic<Tenon_Shaped>:$inits, Tenon_DecomposeKindAttr:$kind,
+                       DefaultValuedAttr<BoolAttr, "false">:$isComplex, DefaultValuedAttr<BoolAttr, "false">:$upper,
+                       DefaultValuedAttr<BoolAttr, "false">:$right, DefaultValuedAttr<BoolAttr, "false">:$adjoint,
+                       DefaultValuedAttr<BoolAttr, "false">:$unitDiagonal, DefaultValuedAttr<BoolAttr, "false">:$hermitian);
+  let assemblyFormat = [{
+    $kind `ins` `(` $inputs `:` type($inputs) `)` `outs` `(` $inits `:` type($inits) `)` attr-dict (`->` type($results)^)?
   }];
 }
 

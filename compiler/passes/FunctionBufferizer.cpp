@@ -421,6 +421,10 @@ LogicalResult FunctionBufferizer::convert(Operation *op) {
             CheckDivisorOp::create(builder, loc, memrefOf(op.getDivisors(), loc), op.getWhat());
             return success();
           })
+          .Case([&](CheckInfoOp op) {
+            CheckInfoOp::create(builder, loc, memrefOf(op.getInfo(), loc), op.getMessage());
+            return success();
+          })
           .Case([&](ConcatOp op) { return convertConcat(op), success(); })
           .Case([&](arith::SelectOp op) { return convertSelect(op), success(); })
           .Case([&](func::ReturnOp op) { return convertReturn(op), success(); })

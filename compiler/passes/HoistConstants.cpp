@@ -72,7 +72,9 @@ static void forEachOperand(Operation *op, function_ref<void(Value)> visit) {
   llvm::for_each(used, visit);
 }
 
-static bool isStateless(Operation *op) { return isa<CheckIndexOp, CheckDivisorOp>(op) || isMemoryEffectFree(op); }
+static bool isCheck(Operation *op) { return isa<CheckIndexOp, CheckDivisorOp, CheckInfoOp>(op); }
+
+static bool isStateless(Operation *op) { return isCheck(op) || isMemoryEffectFree(op); }
 
 static bool hasStaticTensors(Operation *op) {
   return llvm::all_of(op->getResultTypes(), [](Type type) {
@@ -90,7 +92,7 @@ static bool onlyStartsOps(Operation *op) {
 }
 
 static bool computesTensors(Operation *op) {
-  if (isa<CheckIndexOp, CheckDivisorOp>(op))
+  if (isCheck(op))
     return true;
   return op->getNumResults() > 0 && hasStaticTensors(op) && !isView(op) && !onlyStartsOps(op) &&
          !isa<LoadGlobalOp, tensor::EmptyOp>(op) && !op->hasTrait<OpTrait::ConstantLike>();
@@ -215,7 +217,7 @@ void Hoister::run() {
     ;
   SmallVector<OpResult> values = exportedValues();
   SmallVector<Operation *> roots = llvm::map_to_vector(values, [](OpResult value) { return value.getOwner(); });
-  llvm::copy_if(hoisted, std::back_inserter(roots), [](Operation *op) { return isa<CheckIndexOp, CheckDivisorOp>(op); });
+  llvm::copy_if(hoisted, std::back_inserter(roots), isCheck);
   if (roots.empty())
     return;
   auto main = cast<func::FuncOp>(block.getParentOp());

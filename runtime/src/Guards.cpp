@@ -129,4 +129,16 @@ void checkDivisor(Run &run, const TensorView &divisors, const char *what) {
     throw Error(TENON_INVALID_ARGUMENT, std::string(what) + ": integer division by zero; give divisors other than zero");
 }
 
+void checkInfo(Run &run, const TensorView &info, const char *message) {
+  if (run.preparing())
+    return;
+  int64_t number = 0;
+  forEachLine<int32_t>(info, [&](const int32_t *line, int64_t count, int64_t stride) {
+    for (int64_t i = 0; i < count; ++i, ++number)
+      if (line[i * stride] != 0)
+        guardFailed(message, {line[i * stride], number});
+    return true;
+  });
+}
+
 } // namespace tenon

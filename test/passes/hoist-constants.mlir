@@ -113,3 +113,23 @@ func.func @main(%x: tensor<4xi64>) -> tensor<4xi64> {
   tenon.check_index %x, %c8, "index" : tensor<4xi64>
   return %x : tensor<4xi64>
 }
+
+// -----
+
+// Tests that constant matrices are factored, and checked, at load.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: tenon.decompose
+// CHECK-NOT: tenon.check_info
+// CHECK-LABEL: func.func @init
+// CHECK: %[[FACTORS:.*]]:2 = tenon.decompose cholesky
+// CHECK: tenon.check_info %[[FACTORS]]#1
+// CHECK: tenon.store_global %[[FACTORS]]#0
+tenon.global @matrix : tensor<3x3xf32> weight {record = "data/weights/matrix"}
+func.func @main() -> tensor<3x3xf32> {
+  %a = tenon.load_global @matrix : tensor<3x3xf32>
+  %l = tensor.empty() : tensor<3x3xf32>
+  %i = tensor.empty() : tensor<i32>
+  %f:2 = tenon.decompose cholesky ins(%a : tensor<3x3xf32>) outs(%l, %i : tensor<3x3xf32>, tensor<i32>) -> tensor<3x3xf32>, tensor<i32>
+  tenon.check_info %f#1, "matrix {1} fails at {0}; pass another" : tensor<i32>
+  return %f#0 : tensor<3x3xf32>
+}

@@ -9,6 +9,8 @@
 // CHECK: static constexpr tenon_symbol_info symbols[] = {
 // CHECK-NEXT: {text[{{[0-9]+}}], 2, INT64_MAX},
 
+// CHECK: constexpr DecomposeSpec factor_spec = {.kind = DecomposeKind::Cholesky, .upper = true};
+
 // CHECK-LABEL: static void output_shapes(
 // CHECK: const int64_t x_size0 = run.inputSize(0, 0);
 // CHECK: const int64_t muli = x_size0 * 2;
@@ -39,6 +41,10 @@
 // CHECK: char *const kept = run.lateBuffer(0, 8 * [[LATE:[a-z0-9_]+]]);
 // CHECK: checkIndex(run, view(DType::I64, kept, {[[LATE]]}, {1}), carried, text[{{[0-9]+}}], true);
 // CHECK: checkDivisor(run, view(DType::I64, kept, {[[LATE]]}, {1}), text[{{[0-9]+}}]);
+// CHECK: decompose(run, factor_spec, {view(DType::F32, scaled, {2, 2}, {4, 1})},
+// CHECK-SAME: {{$}}
+// CHECK-NEXT: {view(DType::F32, factor, {2, 2}, {2, 1}), view(DType::I32, info, {}, {})});
+// CHECK: checkInfo(run, view(DType::I32, info, {}, {}), text[{{[0-9]+}}]);
 // CHECK: run.setOutputSize(0, 0, [[LATE]]);
 // CHECK: .hasDynamicShapes = true,
 
@@ -102,6 +108,13 @@ module attributes {
     %kept = tenon.buffer(%late) {tenon.late_buffer = 0 : i64} : memref<?xi64> loc("kept")
     tenon.check_index %kept, %sum, "aten.index" {wraps} : memref<?xi64>
     tenon.check_divisor %kept, "aten.floor_divide" : memref<?xi64>
+    %matrix = memref.reinterpret_cast %b to offset: [0], sizes: [2, 2], strides: [4, 1]
+      : memref<?x4xf32> to memref<2x2xf32, strided<[4, 1]>>
+    %factor = tenon.buffer {static_offset = 0 : i64} : memref<2x2xf32> loc("factor")
+    %info = tenon.buffer {static_offset = 32 : i64} : memref<i32> loc("info")
+    tenon.decompose cholesky ins(%matrix : memref<2x2xf32, strided<[4, 1]>>) outs(%factor, %info : memref<2x2xf32>, memref<i32>)
+      {upper = true} loc("factor")
+    tenon.check_info %info, "matrix {1} fails at {0}; pass another" : memref<i32>
     tenon.output_size %late, 0, 0
     return
   }

@@ -107,6 +107,7 @@ private:
   Result emitConcat(ConcatOp op);
   Result emitSort(SortOp op);
   Result emitScan(ScanOp op);
+  Result emitDecompose(DecomposeOp op);
   Result emitScatter(ScatterOp op);
   Result emitRandom(RandomOp op);
   Result emitGroupedMatmul(GroupedMatmulOp op);
@@ -115,6 +116,7 @@ private:
   Result emitGuard(GuardOp op);
   Result emitCheckIndex(CheckIndexOp op);
   Result emitCheckDivisor(CheckDivisorOp op);
+  Result emitCheckInfo(CheckInfoOp op);
   std::string optionalView(mlir::Value value, llvm::StringRef name);
   std::string views(mlir::ValueRange values);
   std::string addSpec(llvm::StringRef type, llvm::StringRef name, std::vector<std::string> fields);

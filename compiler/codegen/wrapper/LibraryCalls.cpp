@@ -23,6 +23,11 @@ static constexpr llvm::StringLiteral poolNames[] = {"Max", "AvgIncludePad", "Avg
 static constexpr llvm::StringLiteral scatterNames[] = {"Set", "Add", "Mul", "Max", "Min"};
 static constexpr llvm::StringLiteral scanNames[] = {"Sum", "Prod", "Max", "Min", "LogSumExp"};
 static constexpr llvm::StringLiteral recurrenceNames[] = {"Tanh", "Relu", "Lstm", "Gru"};
+static constexpr llvm::StringLiteral decomposeNames[] = {
+    "Cholesky", "CholeskySolve", "CholeskyInverse",    "Lu",                  "LuSolve", "TriangularSolve",
+    "Ldl",      "LdlSolve",      "Qr",                 "HouseholderProduct",  "HouseholderMultiply", "Eigh",
+    "EighValues", "Svd",         "SvdValues",          "Eig",                 "EigValues", "Exponential", "LuPermutation"};
+static_assert(std::size(decomposeNames) == getMaxEnumValForDecomposeKind() + 1);
 static constexpr llvm::StringLiteral randomNames[] = {"Uniform", "Normal", "Bits32", "Bits64", "Permutation"};
 static_assert(std::size(randomNames) == getMaxEnumValForRandomKind() + 1);
 static_assert(std::size(recurrenceNames) == getMaxEnumValForRecurrenceKind() + 1);
@@ -136,9 +141,11 @@ LogicalResult FunctionEmitter::emitCall(Operation *op) {
       .Case([&](RandomOp op) { return emitRandom(op); })
       .Case([&](GroupedMatmulOp op) { return emitGroupedMatmul(op); })
       .Case([&](RecurrenceOp op) { return emitRecurrence(op); })
+      .Case([&](DecomposeOp op) { return emitDecompose(op); })
       .Case([&](GuardOp op) { return emitGuard(op); })
       .Case([&](CheckIndexOp op) { return emitCheckIndex(op); })
       .Case([&](CheckDivisorOp op) { return emitCheckDivisor(op); })
+      .Case([&](CheckInfoOp op) { return emitCheckInfo(op); })
       .Default([](Operation *op) { return op->emitError("has no form in the wrapper"); });
 }
 
@@ -310,6 +317,18 @@ LogicalResult FunctionEmitter::emitRecurrence(RecurrenceOp op) {
   return success();
 }
 
+LogicalResult FunctionEmitter::emitDecompose(DecomposeOp op) {
+  std::vector<std::string> fields = {".kind = DecomposeKind::" + decomposeNames[static_cast<size_t>(op.getKind())].str()};
+  for (auto [name, value] : {std::pair{"isComplex", op.getIsComplex()}, std::pair{"upper", op.getUpper()},
+                             std::pair{"right", op.getRight()}, std::pair{"adjoint", op.getAdjoint()},
+                             std::pair{"unitDiagonal", op.getUnitDiagonal()}, std::pair{"hermitian", op.getHermitian()}})
+    if (value)
+      fields.push_back("." + std::string(name) + " = true");
+  line("decompose(run, " + addSpec("DecomposeSpec", nodeName(op.getLoc(), "decompose"), fields) + ", " +
+       views(op.getInputs()) + ", " + views(op.getInits()) + ");");
+  return success();
+}
+
 LogicalResult FunctionEmitter::emitCopy(Operation *op, Value source, Value target) {
   line("copy(run, " + memory(source).view() + ", " + memory(target).view() + ");");
   return success();
@@ -343,6 +362,11 @@ LogicalResult FunctionEmitter::emitCheckIndex(CheckIndexOp op) {
 
 LogicalResult FunctionEmitter::emitCheckDivisor(CheckDivisorOp op) {
   line("checkDivisor(run, " + memory(op.getDivisors()).view() + ", " + file.text.reference(op.getWhat()) + ");");
+  return success();
+}
+
+LogicalResult FunctionEmitter::emitCheckInfo(CheckInfoOp op) {
+  line("checkInfo(run, " + memory(op.getInfo()).view() + ", " + file.text.reference(op.getMessage()) + ");");
   return success();
 }
 

@@ -113,6 +113,9 @@ void checkIndex(Run &run, const TensorView &indices, int64_t size, const char *w
 /// Fails the run where an element of `divisors` (integers) is zero.
 void checkDivisor(Run &run, const TensorView &divisors, const char *what);
 
+/// Fails the run with `message` where an element of `info` (I32) is not zero; {0} and {1} stand for it and its position.
+void checkInfo(Run &run, const TensorView &info, const char *message);
+
 //===--- library ops -------------------------------------------------------------------------------------------------===//
 
 enum class ActivationKind : int32_t {
@@ -208,6 +211,17 @@ struct RecurrenceSpec {
 void recurrence(Run &run, int32_t site, const RecurrenceSpec &spec, const TensorView &projected, const TensorView &weight,
                 const TensorView *bias, const TensorView &hidden, const TensorView *cell, const TensorView *projection,
                 TensorViews outputs);
+
+/// Factors of matrices, and what is computed with them; operands, results and options as in tenon.decompose.
+enum class DecomposeKind : int32_t {
+  Cholesky, CholeskySolve, CholeskyInverse, Lu, LuSolve, TriangularSolve, Ldl, LdlSolve, Qr, HouseholderProduct,
+  HouseholderMultiply, Eigh, EighValues, Svd, SvdValues, Eig, EigValues, Exponential, LuPermutation
+};
+struct DecomposeSpec {
+  DecomposeKind kind;
+  bool isComplex = false, upper = false, right = false, adjoint = false, unitDiagonal = false, hermitian = false;
+};
+void decompose(Run &run, const DecomposeSpec &spec, TensorViews operands, TensorViews results);
 
 /// Copies `source` to `destination` (same sizes and dtype, any strides).
 void copy(Run &run, const TensorView &source, const TensorView &destination);
