@@ -42,6 +42,19 @@ def selected(index):
     return TABLE.select(0, index[0].item())
 
 
+def matrix(a, b):
+    """A batch of two, the second of which is symmetric with `a` on its diagonal and `b` elsewhere."""
+    return torch.stack((torch.eye(2), torch.tensor([[a, b], [b, a]], dtype=torch.float32)))
+
+
+#: Functions that have no result where a matrix has no inverse.
+SINGULAR = {
+    "inverse": torch.linalg.inv,
+    "solution": lambda a: torch.linalg.solve(a, torch.ones(2, 1)),
+    "negative_power": lambda a: torch.linalg.matrix_power(a, -2),
+    "lu_factors": lambda a: tuple(torch.linalg.lu_factor(a)),
+}
+
 #: (function of one tensor, that tensor's variants (the first must be good), a word of the sentence)
 CHECKED = {
     "embedding": with_index(lambda i: F.embedding(i, TABLE)),
@@ -71,6 +84,9 @@ CHECKED = {
     "divide_to_zero": (lambda d: torch.div(ids(7, -7, 5), d, rounding_mode="trunc"), [ids(2, -2, 3), ids(1, 2, 0)], "division"),
     "divide_floats": (lambda d: torch.ones(3) // d, [ids(2, -2, 3), ids(1, 2, 0)], "division"),
     "divide_exactly": (lambda d: torch.ones(3, dtype=torch.int64) / d, [ids(2, -2, 3), ids(1, 2, 0)], "division"),
+    **{name: (f, [matrix(2, 1), matrix(1, 1), matrix(0, 0)], "singular") for name, f in SINGULAR.items()},
+    "cholesky": (torch.linalg.cholesky, [matrix(2, 1), matrix(1, 2)], "positive definite"),
+    "singular_values_of_nan": (torch.linalg.svdvals, [matrix(2, 1), matrix(2, float("nan"))], "LAPACK"),
     "select": (lambda i: torch.ones(5, 2).select(0, i.item()) * 2, [torch.tensor(1), torch.tensor(4)], "index"),
 }
 

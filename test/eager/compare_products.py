@@ -14,6 +14,11 @@ def inner_products(x, y, v, w):
     return torch.inner(x, y), torch.inner(v, w), torch.inner(x, torch.tensor(2.0)), torch.vdot(v, w)
 
 
+@snippet(floats(3, 4, 8), floats(4, 8))
+def dot_products_of_rows(x, y):
+    return torch.linalg.vecdot(x, y), torch.linalg.vecdot(x, y, dim=-2)
+
+
 @snippet(floats(3, 4, 5), floats(5, 4, 6))
 def tensordots(x, y):
     return torch.tensordot(x, y, ([1, 2], [1, 0])), torch.tensordot(x, y, ([-1], [0])), torch.tensordot(x[0], y[0], 0)

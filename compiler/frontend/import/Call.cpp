@@ -25,7 +25,8 @@ const OpTable &OpTable::get() {
           addLossRows, addDistanceRows, addRecurrentRows, addEmbeddingBagRows,
           addAntialiasedResamplingRows, addProductRows, addOrderStatisticRows, addJoiningRows, addDiagonalRows,
           addSignalWindowRows, addQuantizationRows, addSpecialFunctionRows, addEinsumRows,
-          addDeformableConvolutionRows, addComplexRows, addFourierRows, addShortTimeFourierRows, addNonzeroRows, addRandomRows})
+          addDeformableConvolutionRows, addComplexRows, addFourierRows, addShortTimeFourierRows, addNonzeroRows, addRandomRows,
+          addLinearAlgebraRows, addLinearSystemRows, addMatrixNormRows})
       addRows(result);
     return result;
   }();

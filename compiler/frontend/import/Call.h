@@ -168,6 +168,9 @@ void addRecurrentRows(OpTable &table);
 void addEmbeddingBagRows(OpTable &table);
 void addAntialiasedResamplingRows(OpTable &table);
 void addProductRows(OpTable &table);
+void addLinearAlgebraRows(OpTable &table);
+void addLinearSystemRows(OpTable &table);
+void addMatrixNormRows(OpTable &table);
 void addNonzeroRows(OpTable &table);
 void addRandomRows(OpTable &table);
 
@@ -176,6 +179,8 @@ bool drawsRandomNumbers(llvm::StringRef op, llvm::StringRef overload);
 
 /// `tensor` with the elements along `dims` (negative ones count from the end) in reverse order.
 Tensor flipped(Emitter &e, const Tensor &tensor, llvm::ArrayRef<int64_t> dims);
+/// The main diagonals of the last two dimensions.
+Tensor mainDiagonal(Emitter &e, const Tensor &tensor);
 /// x - max - log(sum(exp(x - max))) along `dim`, as `result`.
 Tensor logSoftmax(Call &call, const Tensor &x, int64_t dim, ScalarType result);
 /// Per dimension of `mask`, the coordinates of its true elements, in row-major order. Their number is a size that the run computes.

@@ -126,11 +126,27 @@ static Results importSum(Call &call, double sign) {
   })};
 }
 
-static Results importConjugate(Call &call) {
-  Emitter &e = call.e;
-  ComplexParts x = partsOf(e, call.tensor("self"));
-  Tensor negated = e.compute(x.imaginary, x.real.dtype, [](Math &m, ValueRange args) { return m.neg(args[0]); });
-  return {joinParts(e, {x.real, negated})};
+Tensor tenon::aten::conjugate(Emitter &e, const Tensor &tensor) {
+  ComplexParts x = partsOf(e, tensor);
+  if (!x.imaginary)
+    return tensor;
+  return joinParts(e, {x.real, e.compute(x.imaginary, x.real.dtype, [](Math &m, ValueRange args) { return m.neg(args[0]); })});
+}
+
+static Results importConjugate(Call &call) { return {conjugate(call.e, call.tensor("self"))}; }
+
+// The conjugate transpose.
+static Results importAdjoint(Call &call) {
+  Tensor self = call.tensor("self");
+  return {conjugate(call.e, call.e.transpose(self, self.rank() - 2, self.rank() - 1))};
+}
+
+Tensor tenon::aten::scaledBy(Emitter &e, const Tensor &tensor, const Tensor &factors) {
+  ComplexParts x = partsOf(e, tensor);
+  auto scaled = [&](const Tensor &part) {
+    return e.compute({part, factors}, part.dtype, [](Math &m, ValueRange args) { return m.mul(args[0], args[1]); });
+  };
+  return x.imaginary ? joinParts(e, {scaled(x.real), scaled(x.imaginary)}) : scaled(x.real);
 }
 
 // Part by part.
@@ -160,14 +176,19 @@ static Results importReduction(Call &call, bool isMean) {
 //===--- parts and polar form ----------------------------------------------------------------------------------------===//
 
 // Squares of float32 do not overflow in float64.
-static Results importMagnitude(Call &call) {
-  Emitter &e = call.e;
-  ComplexParts x = partsOf(e, call.tensor("self"));
-  ScalarType dtype = call.resultDtype();
+Tensor tenon::aten::magnitude(Emitter &e, const Tensor &tensor) {
+  ComplexParts x = partsOf(e, tensor);
+  if (!x.imaginary)
+    return e.compute(tensor, tensor.dtype,
+                     [](Math &m, ValueRange args) -> Value { return math::AbsFOp::create(m.b, m.loc, args[0]); });
   Tensor wide = e.compute({x.real, x.imaginary}, ScalarType::Float64, [](Math &m, ValueRange args) -> Value {
     return math::SqrtOp::create(m.b, m.loc, m.add(m.mul(args[0], args[0]), m.mul(args[1], args[1])));
   });
-  return {e.cast(wide, dtype)};
+  return e.cast(wide, x.real.dtype);
+}
+
+static Results importMagnitude(Call &call) {
+  return {call.e.cast(magnitude(call.e, call.tensor("self")), call.resultDtype())};
 }
 
 static Results importAngle(Call &call) {
@@ -242,18 +263,24 @@ static Results importCopy(Call &call) {
 }
 
 // (A + iB)(C + iD) by four products of real matrices.
-static Results importMatrixProduct(Call &call) {
-  Emitter &e = call.e;
-  ComplexParts x = partsOf(e, call.tensor("self")), y = partsOf(e, call.tensor(call.has("mat2") ? "mat2" : "other"));
-  if (x.real.rank() != y.real.rank() || x.real.rank() < 2 || !x.imaginary || !y.imaginary)
-    return {call.unsupported("a product of complex matrices of other ranks, or with real ones")};
+Tensor tenon::aten::matrixProduct(Emitter &e, const Tensor &lhs, const Tensor &rhs) {
+  ComplexParts x = partsOf(e, lhs), y = partsOf(e, rhs);
+  if (!x.imaginary)
+    return e.matmul(lhs, rhs);
   auto combined = [&](const Tensor &a, const Tensor &b, bool adds) {
     return e.compute({a, b}, a.dtype, [&](Math &m, ValueRange args) {
       return adds ? m.add(args[0], args[1]) : m.sub(args[0], args[1]);
     });
   };
-  return {joinParts(e, {combined(e.matmul(x.real, y.real), e.matmul(x.imaginary, y.imaginary), false),
-                        combined(e.matmul(x.real, y.imaginary), e.matmul(x.imaginary, y.real), true)})};
+  return joinParts(e, {combined(e.matmul(x.real, y.real), e.matmul(x.imaginary, y.imaginary), false),
+                       combined(e.matmul(x.real, y.imaginary), e.matmul(x.imaginary, y.real), true)});
+}
+
+static Results importMatrixProduct(Call &call) {
+  Tensor x = call.tensor("self"), y = call.tensor(call.has("mat2") ? "mat2" : "other");
+  if (x.rank() != y.rank() || x.rank() < 2 || !isComplex(x.dtype) || !isComplex(y.dtype))
+    return {call.unsupported("a product of complex matrices of other ranks, or with real ones")};
+  return {matrixProduct(call.e, x, y)};
 }
 
 void tenon::aten::addComplexRows(OpTable &table) {
@@ -270,6 +297,8 @@ void tenon::aten::addComplexRows(OpTable &table) {
   table.add("complex.view_as_complex", [](Call &) { return Results{pairsView(/*toReal=*/false)}; });
   for (auto name : {"complex._conj", "complex.conj", "complex.conj_physical", "complex._conj_physical"})
     table.add(name, importConjugate);
+  for (auto name : {"complex.mH", "complex.adjoint", "complex.matrix_H"})
+    table.add(name, importAdjoint);
   for (auto name : {"_conj", "conj", "conj_physical"})
     table.add(name, [](Call &) { return Results{View::identity()}; });
   table.add("complex.add", [](Call &call) { return importSum(call, 1); });

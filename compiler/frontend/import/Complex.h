@@ -32,6 +32,14 @@ Tensor viewAsReal(Emitter &e, const Tensor &tensor);
 Tensor viewAsComplex(Emitter &e, const Tensor &tensor);
 /// The complex dtype whose parts have `type`.
 ScalarType complexOf(ScalarType type);
+/// Of real tensors the tensor itself.
+Tensor conjugate(Emitter &e, const Tensor &tensor);
+/// Absolute values, of complex and of real numbers.
+Tensor magnitude(Emitter &e, const Tensor &tensor);
+/// Each element of `tensor` times one of the real `factors`, which broadcast.
+Tensor scaledBy(Emitter &e, const Tensor &tensor, const Tensor &factors);
+/// lhs [B…, M, K] x rhs [B…, K, N], equal ranks, both complex or both real.
+Tensor matrixProduct(Emitter &e, const Tensor &lhs, const Tensor &rhs);
 
 /// The discrete Fourier transform of the last dimension, whose size is static: sum over j of x[j] exp(sign 2 pi i j k /
 /// n).

@@ -48,6 +48,10 @@ static Tensor readDiagonal(Emitter &e, const Tensor &base, Diagonal d) {
   });
 }
 
+Tensor tenon::aten::mainDiagonal(Emitter &e, const Tensor &tensor) {
+  return readDiagonal(e, tensor, {0, tensor.rank() - 2, tensor.rank() - 1});
+}
+
 // `base` with `diagonal` in the place of its own; without a base, zeros elsewhere.
 static Tensor writeDiagonal(Emitter &e, const Tensor &base, const Tensor &diagonal, SizesRef sizes, Diagonal d) {
   int64_t rank = sizes.size();

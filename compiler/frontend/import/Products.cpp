@@ -34,6 +34,14 @@ static Results importVdot(Call &call) {
   return {e.cast(e.sum(times(e, self, call.tensor("other"), compute), 0, compute), dtype)};
 }
 
+// Along one dimension of what both broadcast to.
+static Results importVecdot(Call &call) {
+  Emitter &e = call.e;
+  ScalarType dtype = call.resultDtype(), compute = computeType(dtype);
+  Tensor products = times(e, call.tensor("x"), call.tensor("y"), compute);
+  return {e.cast(e.sum(products, call.dim("dim", products.rank()), compute), dtype)};
+}
+
 // `tensor` summed over those of `dims` that are broadcast against it: of size one in `other`, and not in it.
 static Tensor sumBroadcast(Emitter &e, Tensor tensor, ArrayRef<int64_t> dims, const Tensor &other,
                            ArrayRef<int64_t> dimsOther) {
@@ -163,6 +171,7 @@ static Results importBilinear(Call &call) {
 void tenon::aten::addProductRows(OpTable &table) {
   table.add("inner", importInner);
   table.add("vdot", importVdot);
+  table.add("linalg_vecdot", importVecdot);
   table.add("tensordot", importTensordot);
   table.add("kron", importKron);
   table.add("chain_matmul", [](Call &call) { return importChain(call, "matrices"); });

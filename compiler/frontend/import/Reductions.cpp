@@ -4,7 +4,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "compiler/frontend/import/Call.h"
+#include "compiler/frontend/import/Complex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -236,19 +236,11 @@ Tensor tenon::aten::vectorNorm(Emitter &e, const Tensor &x, ArrayRef<int64_t> di
 
 static Results importVectorNorm(Call &call, StringRef orderName) {
   Tensor self = call.tensor("self");
+  if (isComplex(self.dtype))
+    self = magnitude(call.e, self);
   SmallVector<int64_t> dims = reducedDims(call, self.rank());
   double order = call.has(orderName) ? call.real(orderName) : 2;
   return {withKeptDims(call, vectorNorm(call.e, self, dims, order, call.resultDtype()), self, dims)};
-}
-
-// The vector norm of whatever is reduced; an order over two dimensions is that of a matrix, unless it is Frobenius'.
-static Results importNorm(Call &call) {
-  Tensor self = call.tensor("self");
-  bool isFrobenius = call.overload == "ord_str" ? call.string("ord") == "fro" : !call.has("ord");
-  SmallVector<int64_t> dims = reducedDims(call, self.rank());
-  if (!isFrobenius && (call.overload == "ord_str" || dims.size() != 1))
-    return {call.unsupported("the norm of a matrix, other than Frobenius'")};
-  return {withKeptDims(call, vectorNorm(call.e, self, dims, isFrobenius ? 2 : call.real("ord"), call.resultDtype()), self, dims)};
 }
 
 //===--- extremes ----------------------------------------------------------------------------------------------------===//
@@ -343,9 +335,10 @@ void tenon::aten::addReductionRows(OpTable &table) {
     for (bool withMean : {false, true})
       table.add(std::string(isDeviation ? "std" : "var") + (withMean ? "_mean" : ""),
                 [=](Call &call) { return importVariance(call, isDeviation, withMean); });
-  table.add("linalg_vector_norm", [](Call &call) { return importVectorNorm(call, "ord"); });
-  table.add("linalg_norm", importNorm);
-  table.add("norm", [](Call &call) { return importVectorNorm(call, "p"); });
+  for (auto name : {"linalg_vector_norm", "complex.linalg_vector_norm"})
+    table.add(name, [](Call &call) { return importVectorNorm(call, "ord"); });
+  for (auto name : {"norm", "complex.norm"})
+    table.add(name, [](Call &call) { return importVectorNorm(call, "p"); });
   for (bool isMax : {true, false}) {
     StringRef name = isMax ? "max" : "min";
     table.add(("a" + name).str(), [=](Call &call) { return importExtreme(call, isMax); });

@@ -231,7 +231,7 @@ void tenon::aten::addViewRows(OpTable &table) {
   for (auto name : {"transpose", "swapdims"})
     table.add(name, [](Call &call) { return importTranspose(call, "dim0", "dim1"); });
   table.add("swapaxes", [](Call &call) { return importTranspose(call, "axis0", "axis1"); });
-  for (auto name : {"t", "mT", "matrix_H"})
+  for (auto name : {"t", "mT", "matrix_H", "mH", "adjoint"})
     table.add(name, importLastTwo);
   table.add("permute", importPermute);
   table.add("numpy_T", importReversed);
