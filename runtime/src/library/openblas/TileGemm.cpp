@@ -18,8 +18,10 @@ TileGemms::~TileGemms() = default;
 
 void TileGemms::multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
                          int64_t ldc, bool accumulate) {
+  // Rows as the columns of transposed matrices: where the CPU has SME, Debian's OpenBLAS takes row-major products with beta = 1 to
+  // a kernel that is an empty stub, and leaves c as it is.
   auto as = [](int64_t value) { return static_cast<blasint>(value); };
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, as(m), as(n), as(k), 1, a, as(lda), b, as(ldb), accumulate, c,
+  cblas_sgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, as(n), as(m), as(k), 1, b, as(ldb), a, as(lda), accumulate, c,
               as(ldc));
 }
 
