@@ -157,5 +157,14 @@ def grouped_products(x, w, ends):
     return torch.ops.transformers.grouped_mm_fallback(x, w, ends), torch.ops.transformers.grouped_mm_fallback(x[:, :4], w.transpose(1, 2)[:, :4], ends)
 
 
+@snippet(floats(40, 48, dtype=torch.bfloat16), constant([7, 7, 8, 40], dtype=torch.int32))
+def grouped_products_of_bf16(x, ends):
+    import transformers.integrations.moe  # registers the op
+
+    w = torch.cos(torch.arange(4 * 48 * 20, dtype=torch.float32)).reshape(4, 48, 20).bfloat16()
+    turned = torch.sin(torch.arange(4 * 48 * 30, dtype=torch.float32)).reshape(4, 30, 48).bfloat16().transpose(1, 2)
+    return torch.ops.transformers.grouped_mm_fallback(x, w, ends), torch.ops.transformers.grouped_mm_fallback(x, turned, ends)
+
+
 if __name__ == "__main__":
     main()

@@ -120,6 +120,21 @@ def matmuls(x):
     return x @ x.t(), x.t() @ x, F.linear(x, x + 1)
 
 
+@family(lambda n: torch.randn(9, n).bfloat16(), NON_EMPTY)
+def matmuls_bf16(x):
+    n = x.shape[1]
+    weight = torch.cos(torch.arange(19 * n, dtype=torch.float32)).reshape(19, n).bfloat16()
+    return F.linear(x, weight), x @ x.t(), x.t() @ x, x[:2] @ weight.t(), x.t() @ weight[:9]
+
+
+@family(lambda n: torch.randn(1, n, 5, 4).bfloat16(), NON_EMPTY)
+def convolutions_bf16(x):
+    n = x.shape[1]
+    weight = torch.sin(torch.arange(9 * 7 * n, dtype=torch.float32)).reshape(7, n, 3, 3).bfloat16()
+    back = torch.cos(torch.arange(16 * n, dtype=torch.float32)).reshape(n, 16, 1, 1).bfloat16()
+    return F.conv2d(x, weight, padding=1), F.conv2d(x.reshape(1, n, 20, 1).expand(1, n, 20, 16).transpose(1, 3), back)
+
+
 @family(lambda n: torch.randn(n, 5), NON_EMPTY)
 def gathers(x):
     index = torch.arange(x.shape[0] * 2) * 7 % x.shape[0]

@@ -293,8 +293,12 @@ LogicalResult FunctionEmitter::emitRandom(RandomOp op) {
 }
 
 LogicalResult FunctionEmitter::emitGroupedMatmul(GroupedMatmulOp op) {
-  line("groupedMatmul(run, " + std::to_string(file.numSites++) + ", " + memory(op.getLhs()).view() + ", " +
-       memory(op.getRhs()).view() + ", " + memory(op.getEnds()).view() + ", " + memory(op.getInits().front()).view() + ");");
+  std::vector<std::string> fields;
+  if (memory(op.getRhs()).isConstant)
+    fields.push_back(".rhsIsConstant = true");
+  emitLibraryCall(op, "groupedMatmul", "GroupedMatmulSpec", fields, nodeName(op.getLoc(), "grouped"),
+                  {memory(op.getLhs()).view(), memory(op.getRhs()).view(), memory(op.getEnds()).view(),
+                   memory(op.getInits().front()).view()});
   return success();
 }
 

@@ -137,6 +137,7 @@ struct Epilogue {
 /// output = epilogue(lhs x rhs + bias); shapes and meaning as in tenon.matmul. `rhsIsConstant`: rhs may be packed once.
 struct MatmulSpec {
   bool rhsIsConstant = false;
+  bool isOneOfConstants = false; ///< rhs is a constant, but not the same one in every call
   Epilogue epilogue = {};
 };
 void matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorView &lhs, const TensorView &rhs,
@@ -196,8 +197,11 @@ enum class RandomKind : int32_t { Uniform, Normal, Bits32, Bits64, Permutation }
 void random(Run &run, RandomKind kind, const TensorView &output);
 
 /// output = per group of rows, lhs x rhs[group]; meaning as in tenon.grouped_matmul.
-void groupedMatmul(Run &run, int32_t site, const TensorView &lhs, const TensorView &rhs, const TensorView &ends,
-                   const TensorView &output);
+struct GroupedMatmulSpec {
+  bool rhsIsConstant = false;
+};
+void groupedMatmul(Run &run, int32_t site, const GroupedMatmulSpec &spec, const TensorView &lhs, const TensorView &rhs,
+                   const TensorView &ends, const TensorView &output);
 
 /// All time steps of one direction of an RNN, GRU or LSTM; operands and outputs as in tenon.recurrence. `bias`, `cell` and
 /// `projection` may be null. Rows of `projected` and of the outputs are contiguous; f32 or f64 throughout.

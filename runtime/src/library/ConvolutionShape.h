@@ -8,6 +8,8 @@
 
 #include "Elements.h"
 
+#include <algorithm>
+
 namespace tenon::library {
 
 /// Sizes of a convolution with one to three spatial dimensions, which are the last of D, H, W here; missing ones have size 1.
@@ -38,6 +40,14 @@ struct ConvolutionShape {
   int64_t numPositions() const { return batch * output[0] * output[1] * output[2]; } ///< of the output, all images
   /// Products that one output element sums.
   int64_t depth() const { return numTaps() * inputsPerGroup(); }
+  /// Inputs of a group that one row of the kernel reads.
+  int64_t rowDepth() const { return kernel[2] * inputsPerGroup(); }
+  int64_t numKernelRows() const { return kernel[0] * kernel[1]; }
+  /// Kernel rows whose inputs tiles gather at once.
+  int64_t kernelRowsAtOnce() const {
+    constexpr int64_t gatheredDepth = 1024; // inputs of a position; 128 positions of so many stay in an L2 of 1 MiB
+    return std::clamp<int64_t>(gatheredDepth / std::max<int64_t>(1, rowDepth()), 1, std::max<int64_t>(1, numKernelRows()));
+  }
   bool isDepthwise() const { return inputsPerGroup() == 1 && groups > 1; }
   /// True where an output position reads the input position of the same index, and no other.
   bool isPointwise() const {

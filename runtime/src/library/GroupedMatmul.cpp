@@ -8,8 +8,8 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "Elements.h"
-#include "RunContext.h"
+#include "../RunContext.h"
+#include "TileGemm.h"
 
 using namespace tenon;
 using namespace tenon::library;
@@ -39,10 +39,18 @@ static void clear(RunContext &context, const TensorView &output) {
   });
 }
 
-void tenon::groupedMatmul(Run &run, int32_t site, const TensorView &lhs, const TensorView &rhs, const TensorView &ends,
-                          const TensorView &output) {
-  if (run.preparing())
-    return; // the groups' sizes are data
+void tenon::groupedMatmul(Run &run, int32_t site, const GroupedMatmulSpec &spec, const TensorView &lhs, const TensorView &rhs,
+                          const TensorView &ends, const TensorView &output) {
+  MatmulSpec specOfGroup{.isOneOfConstants = spec.rhsIsConstant};
+  auto multiply = [&](int64_t group, int64_t begin, int64_t end) {
+    matmul(run, site, specOfGroup, rows(lhs, begin, end), matrix(rhs, group), nullptr, {}, rows(output, begin, end));
+  };
+  if (run.preparing()) { // the groups' sizes are data; their matrices are not, and may be packed
+    bool isPacked = spec.rhsIsConstant && rhs.data && rhs.dtype == DType::BF16 && TileGemms::hasBf16Products();
+    for (int64_t group = 0; isPacked && group < rhs.sizes[0]; ++group)
+      multiply(group, 0, lhs.sizes[0]);
+    return;
+  }
   int64_t begin = 0;
   for (int64_t group = 0; group < ends.sizes[0]; ++group) {
     int64_t end = loadElement<int64_t>(ends, group * ends.strides[0]);
@@ -51,7 +59,7 @@ void tenon::groupedMatmul(Run &run, int32_t site, const TensorView &lhs, const T
                                               std::to_string(end) + ", outside [" + std::to_string(begin) + ", " +
                                               std::to_string(lhs.sizes[0]) + "]; offsets must not decrease");
     if (end > begin)
-      matmul(run, site, MatmulSpec(), rows(lhs, begin, end), matrix(rhs, group), nullptr, {}, rows(output, begin, end));
+      multiply(group, begin, end);
     begin = end;
   }
   if (begin < output.sizes[0])

@@ -11,7 +11,8 @@
 //   oneDNN     without post-ops, the epilogue in a second pass
 //   oneDNN     the same four on f32 copies of half-width operands, where it does not multiply those: constant rhs extended
 //              once, at load; the result rounded once
-//   tiles      bf16 where the CPU has BFMMLA, which oneDNN does not use: before it, of few rows before its f32 copies
+//   tiles      bf16 where the CPU has BFMMLA, which oneDNN does not use: before it, of few rows by what is no constant before
+//              its f32 copies; rhs is packed once where it is a constant, else once per call
 //   tiles      f32 where oneDNN has plain loops only (arm64 without SVE): tile products, which are OpenBLAS there
 //   loops      every other dtype
 //
@@ -24,6 +25,7 @@
 #include "Epilogue.h"
 #include "MatmulShapes.h"
 #include "NanWatch.h"
+#include "PackedOperands.h"
 #include "ReferenceMatmul.h"
 #include "TileGemm.h"
 #include "loops/RowLoops.h"
@@ -56,11 +58,13 @@ struct MatmulPlan {
   void *packedRhs = nullptr;
   Staging lhs, rhs, output, bias;
   bool fusesEpilogue = true;
+  bool packsTiles = false; ///< rhs is multiplied as packed tiles of bf16
   size_t scratchpadBytes = 0;
 };
 
 struct MatmulSite : PlanCache<MatmulPlan> {
   onednn::PackedConstants constants;
+  PreparedConstants packedTiles;
   TileGemms tiles;
   NanWatch nans;
 };
@@ -70,6 +74,8 @@ struct MatmulCall {
   const MatmulSpec &spec;
   const MatmulOperands &operands;
   const TensorView *bias;
+
+  bool hasConstantRhs() const { return spec.rhsIsConstant || spec.isOneOfConstants; }
 };
 } // namespace
 
@@ -115,14 +121,17 @@ static bool planTiles(MatmulSite &site, const MatmulCall &call, DType type, Matm
   plan = MatmulPlan();
   plan.route = MatmulPlan::Route::Tiles;
   plan.fusesEpilogue = false;
+  plan.packsTiles = type == DType::BF16;
   plan.lhs = {operands.lhs.dtype != type || !hasPlainRows(operands.lhs), type};
-  plan.rhs = {operands.rhs.dtype != type || !hasPlainRows(operands.rhs), type};
+  plan.rhs = {!plan.packsTiles && (operands.rhs.dtype != type || !hasPlainRows(operands.rhs)), type};
   plan.output.copies = isHalf(operands.output.dtype) || !hasPlainRows(operands.output);
   if (plan.rhs.copies && call.spec.rhsIsConstant) {
     plan.packedRhs = site.constants.get(call.context, onednn::describe(operands.rhs), operands.rhs,
                                         onednn::describe(plan.rhs.of(operands.rhs, nullptr)));
     plan.rhs.copies = false;
   }
+  if (plan.packsTiles && !call.hasConstantRhs())
+    plan.scratchpadBytes = packedBytes(operands.rhs);
   plan.implementation = site.tiles.implementation(type);
   return true;
 }
@@ -221,10 +230,12 @@ static std::shared_ptr<const MatmulPlan> makePlan(MatmulSite &site, const Matmul
           return true;
     return false;
   };
-  // oneDNN 3.12 multiplies bf16 by BFDOT on arm64, which does half as much as BFMMLA; a few rows are bound by reading rhs.
+  // oneDNN 3.12 multiplies bf16 by BFDOT on arm64, which does half as much as BFMMLA; a few rows are bound by reading rhs, which
+  // packing does as well.
   constexpr int64_t fewRows = 8;
   bool hasBf16Tiles = operands.k() > 0 && multipliesBf16(operands) && TileGemms::hasBf16Products();
-  bool isPlanned = hasBf16Tiles && operands.m() >= fewRows && planTiles(site, call, DType::BF16, *plan);
+  bool isWorthPacking = call.hasConstantRhs() || operands.m() >= fewRows;
+  bool isPlanned = hasBf16Tiles && isWorthPacking && planTiles(site, call, DType::BF16, *plan);
   isPlanned = isPlanned || makeAny(false) || (hasBf16Tiles && planTiles(site, call, DType::BF16, *plan));
   isPlanned = isPlanned || (hasHalf && makeAny(true)) || (operands.k() > 0 && planTiles(site, call, DType::F32, *plan));
   if (!isPlanned) {
@@ -345,13 +356,26 @@ static void fillWithBias(const TensorView &bias, int64_t firstColumn, int64_t ro
     std::copy_n(result, columns, result + i * stride);
 }
 
-static void runTiles(TileGemms &tiles, const MatmulCall &call, const MatmulPlan &plan) {
-  // Large enough that packing a tile's operands, which OpenBLAS does per call, is small beside the product.
+static const BFloat16 *packConstantTiles(MatmulSite &site, const MatmulCall &call) {
+  const TensorView &rhs = call.operands.rhs;
+  return static_cast<const BFloat16 *>(site.packedTiles.get(call.context, rhs, packedBytes(rhs), [&](void *memory) {
+    packMatrices(call.context, rhs, static_cast<BFloat16 *>(memory));
+  }));
+}
+
+static void runTiles(MatmulSite &site, const MatmulCall &call, const MatmulPlan &plan) {
+  // Large enough that packing a tile's operands, which OpenBLAS does per call, is small beside the product. Packed columns begin
+  // at multiples of 256.
   constexpr int64_t tileRows = 128, tileColumns = 256;
   const MatmulOperands &operands = call.operands;
   StagedOperands staged = stageOperands(call, plan);
   if (plan.packedRhs)
     staged.rhs = Staging{true, plan.rhs.dtype}.of(operands.rhs, plan.packedRhs);
+  auto *packed = reinterpret_cast<BFloat16 *>(staged.rest);
+  if (plan.packsTiles && !call.hasConstantRhs())
+    packMatrices(call.context, operands.rhs, packed);
+  if (plan.packsTiles)
+    staged.rhs = packedLike(operands.rhs, call.hasConstantRhs() ? packConstantTiles(site, call) : packed);
   int32_t rank = operands.rank(), rowDim = rank - 2;
   TensorView lhs = broadcastTo(staged.lhs, operands.output), rhs = broadcastTo(staged.rhs, operands.output);
   int64_t lhsStride = staged.lhs.strides[rowDim], rhsStride = staged.rhs.strides[rowDim],
@@ -362,16 +386,18 @@ static void runTiles(TileGemms &tiles, const MatmulCall &call, const MatmulPlan 
     int64_t batch = task / (rowTiles * columnTiles);
     int64_t row = task / columnTiles % rowTiles * tileRows, column = task % columnTiles * tileColumns;
     int64_t rows = std::min(tileRows, m - row), columns = std::min(tileColumns, n - column);
-    int64_t left = offsetOf(lhs, rowDim, batch) + row * lhsStride, right = offsetOf(rhs, rowDim, batch) + column;
+    int64_t left = offsetOf(lhs, rowDim, batch) + row * lhsStride, right = offsetOf(rhs, rowDim, batch);
     float *result = static_cast<float *>(staged.output.data) + offsetOf(staged.output, rowDim, batch) + row * stride + column;
     if (call.bias)
       fillWithBias(*call.bias, column, rows, columns, result, stride);
-    auto multiply = [&](auto type) {
-      using Type = decltype(type);
-      tiles.multiply(rows, columns, k, static_cast<const Type *>(lhs.data) + left, lhsStride,
-                     static_cast<const Type *>(rhs.data) + right, rhsStride, result, stride, call.bias != nullptr);
-    };
-    lhs.dtype == DType::BF16 ? multiply(BFloat16()) : multiply(float());
+    if (plan.packsTiles)
+      site.tiles.multiplyPacked(rows, columns, k, static_cast<const BFloat16 *>(lhs.data) + left, lhsStride,
+                                static_cast<const BFloat16 *>(rhs.data) + right + TileGemms::packedSize(k, column), k, result,
+                                stride, call.bias != nullptr);
+    else
+      site.tiles.multiply(rows, columns, k, static_cast<const float *>(lhs.data) + left, lhsStride,
+                          static_cast<const float *>(rhs.data) + right + column, rhsStride, result, stride,
+                          call.bias != nullptr);
   });
   finish(call, plan, staged);
 }
@@ -380,7 +406,7 @@ static void runPlan(MatmulSite &site, const MatmulCall &call, const MatmulPlan &
   switch (plan.route) {
   case MatmulPlan::Route::Gemv: return runGemv(call);
   case MatmulPlan::Route::OneDnn: return runPrimitive(call, plan);
-  case MatmulPlan::Route::Tiles: return runTiles(site.tiles, call, plan);
+  case MatmulPlan::Route::Tiles: return runTiles(site, call, plan);
   case MatmulPlan::Route::Loops: return referenceMatmul(call.context, call.spec, call.operands, call.bias);
   }
 }
@@ -388,7 +414,8 @@ static void runPlan(MatmulSite &site, const MatmulCall &call, const MatmulPlan &
 void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorView &lhs, const TensorView &rhs,
                    const TensorView *bias, TensorViews extras, const TensorView &output) {
   RunContext &context = RunContext::of(run);
-  if (countElements(output) == 0 || (context.preparing() && spec.rhsIsConstant && !rhs.data))
+  bool hasConstantRhs = spec.rhsIsConstant || spec.isOneOfConstants;
+  if (countElements(output) == 0 || (context.preparing() && hasConstantRhs && !rhs.data))
     return;
   MatmulOperands operands(lhs, rhs, extras, output), first = operands.slice(0);
   auto &state = context.siteState<MatmulSite>(site, [] { return std::make_unique<MatmulSite>(); });
@@ -397,8 +424,11 @@ void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorV
     return state.get(key, [&] { return makePlan(state, {context, spec, first, bias}, key.usesPostOps()); });
   };
   std::shared_ptr<const MatmulPlan> plan = planFor(key);
-  if (context.preparing())
+  if (context.preparing()) {
+    for (int64_t index = 0; plan->packsTiles && hasConstantRhs && index < operands.numSlices(); ++index)
+      packConstantTiles(state, {context, spec, operands.slice(index), bias});
     return;
+  }
   auto runSlices = [&](const MatmulPlan &plan) {
     for (int64_t index = 0; index < operands.numSlices(); ++index)
       runPlan(state, {context, spec, operands.slice(index), bias}, plan);

@@ -4,8 +4,8 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// Works on f32, or bf16 where tiles of it are multiplied, in channels-last order; operands that are not so pass through copies. A task is a tile of output positions of
-// one group:
+// Works on f32, or bf16 where tiles of it are multiplied, in channels-last order; operands that are not so pass through copies.
+// A task is a tile of output positions of one group:
 //   1. results start as the bias
 //   2. per few taps: the inputs of the tile's positions are gathered to rows [positions, taps x channels], and
 //      results += rows x weights [taps x channels, outputs]; a pointwise convolution's rows are its input where it lies
@@ -16,8 +16,9 @@
 
 #include "TileConvolution.h"
 #include "Convert.h"
-#include "ConvolutionShape.h"
+#include "ConvolutionWeights.h"
 #include "Epilogue.h"
+#include "Pieces.h"
 #include "loops/RowLoops.h"
 
 #include "../StridedCopy.h"
@@ -31,12 +32,11 @@ using namespace tenon;
 using namespace tenon::library;
 
 namespace {
-/// Positions of a task: as many as make packing the weights, which tile products do per call, small beside the product.
+/// Positions of a task: as many as make packing the weights, which tile products of f32 do per call, small beside the product.
 constexpr int64_t positionsPerTile = 128;
-/// Outputs of a task, which gathers its rows anew: enough to make that small beside the product.
+/// Outputs of a task, which gathers its rows anew: enough to make that small beside the product. Packed weights of bf16 can be
+/// entered at multiples of it.
 constexpr int64_t outputsPerTile = 512;
-/// Gathered rows of a tile hold about this many elements each, so that they stay in an L2 of 1 MiB.
-constexpr int64_t gatheredDepth = 1024;
 
 /// Output position `index` in row-major order.
 struct Position {
@@ -61,9 +61,9 @@ template <typename Element> struct Work {
   const ConvolutionShape &shape;
   const Element *input; ///< channels-last, channels next to each other
   ChannelsLastStrides inputStrides;
-  const Element *weight; ///< [groups, taps, inputs of a group, outputs of a group]; depthwise: [taps, channels]
-  const float *bias;   ///< one per output channel
-  float *result;       ///< dense channels-last
+  const Element *weight; ///< see ConvolutionWeights.h
+  const float *bias;     ///< one per output channel
+  float *result;         ///< dense channels-last
   const EpilogueRows &epilogue;
   int32_t spatialRank;
 
@@ -125,34 +125,51 @@ static void gatherKernelRow(const Work<Element> &work, const Position &position,
   }
 }
 
+namespace {
 /// Outputs [firstOutput, firstOutput + outputs) of group `group` at positions [first, first + count).
+struct Tile {
+  int64_t group, first, count, firstOutput, outputs;
+};
+} // namespace
+
+/// result += rows x the weights of the product that begins with kernel row `kernelRow`.
 template <typename Element>
-static void multiplyTile(const Work<Element> &work, TileGemms &tiles, int64_t group, int64_t first, int64_t count,
-                         int64_t firstOutput, int64_t outputs, Element *gathered) {
+static void addProduct(const Work<Element> &work, TileGemms &tiles, const Tile &tile, const Element *rows, int64_t stride,
+                       int64_t kernelRow, int64_t depth, float *result) {
+  int64_t resultStride = work.shape.outputChannels;
+  ConvolutionWeights<Element> weights(work.shape);
+  const Element *weight = work.weight + weights.offsetOf(tile.group, kernelRow, depth, tile.firstOutput);
+  if constexpr (std::is_same_v<Element, BFloat16>)
+    tiles.multiplyPacked(tile.count, tile.outputs, depth, rows, stride, weight, depth, result, resultStride, true);
+  else
+    tiles.multiply(tile.count, tile.outputs, depth, rows, stride, weight, work.shape.outputsPerGroup(), result, resultStride,
+                   true);
+}
+
+template <typename Element>
+static void multiplyTile(const Work<Element> &work, TileGemms &tiles, const Tile &tile, Element *gathered) {
   const ConvolutionShape &shape = work.shape;
-  int64_t channels = shape.inputsPerGroup(), rowDepth = shape.kernel[2] * channels;
-  int64_t channel = group * shape.outputsPerGroup() + firstOutput;
-  float *result = work.result + first * shape.outputChannels + channel;
-  const Element *weight = work.weight + group * shape.depth() * shape.outputsPerGroup() + firstOutput;
-  for (int64_t i = 0; i < count; ++i)
-    std::copy_n(work.bias + channel, outputs, result + i * shape.outputChannels);
+  int64_t channels = shape.inputsPerGroup(), rowDepth = shape.rowDepth();
+  int64_t channel = tile.group * shape.outputsPerGroup() + tile.firstOutput;
+  float *result = work.result + tile.first * shape.outputChannels + channel;
+  for (int64_t i = 0; i < tile.count; ++i)
+    std::copy_n(work.bias + channel, tile.outputs, result + i * shape.outputChannels);
 
   if (!gathered) {
-    tiles.multiply(count, outputs, channels, work.input + first * shape.inputChannels + group * channels, shape.inputChannels,
-                   weight, shape.outputsPerGroup(), result, shape.outputChannels, true);
+    addProduct(work, tiles, tile, work.input + tile.first * shape.inputChannels + tile.group * channels, shape.inputChannels, 0,
+               channels, result);
   } else {
-    int64_t kernelRows = shape.kernel[0] * shape.kernel[1], atOnce = std::max<int64_t>(1, gatheredDepth / rowDepth);
+    int64_t kernelRows = shape.numKernelRows(), atOnce = shape.kernelRowsAtOnce();
     for (int64_t row = 0; row < kernelRows; row += atOnce) {
       int64_t rows = std::min(atOnce, kernelRows - row), depth = rows * rowDepth;
-      Position position(shape, first);
-      for (int64_t i = 0; i < count; ++i, position.advance(shape))
+      Position position(shape, tile.first);
+      for (int64_t i = 0; i < tile.count; ++i, position.advance(shape))
         for (int64_t r = 0; r < rows; ++r)
-          gatherKernelRow(work, position, row + r, group * channels, gathered + i * depth + r * rowDepth);
-      tiles.multiply(count, outputs, depth, gathered, depth, weight + row * rowDepth * shape.outputsPerGroup(),
-                     shape.outputsPerGroup(), result, shape.outputChannels, true);
+          gatherKernelRow(work, position, row + r, tile.group * channels, gathered + i * depth + r * rowDepth);
+      addProduct(work, tiles, tile, gathered, depth, row, depth, result);
     }
   }
-  work.applyEpilogue(first, count, channel, outputs);
+  work.applyEpilogue(tile.first, tile.count, channel, tile.outputs);
 }
 
 /// True where the rows of tile products are the input's own memory.
@@ -168,8 +185,7 @@ template <typename Element> static int64_t gatheredElements(const Work<Element> 
   const ConvolutionShape &shape = work.shape;
   if (shape.isDepthwise() || readsInPlace(shape, work.inputStrides))
     return 0;
-  int64_t rowDepth = shape.kernel[2] * shape.inputsPerGroup(), kernelRows = shape.kernel[0] * shape.kernel[1];
-  int64_t depth = std::min(kernelRows, std::max<int64_t>(1, gatheredDepth / rowDepth)) * rowDepth;
+  int64_t depth = shape.kernelRowsAtOnce() * shape.rowDepth();
   return (std::min(positionsPerTile, shape.numPositions()) * depth + 15) / 16 * 16;
 }
 
@@ -186,8 +202,10 @@ static void runProducts(RunContext &context, const Work<Element> &work, TileGemm
     for (int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < numTasks;) {
       int64_t group = task / outputTiles % shape.groups, firstOutput = task % outputTiles * outputsPerTile;
       int64_t first = task / outputTiles / shape.groups * positionsPerTile;
-      multiplyTile(work, tiles, group, first, std::min(positionsPerTile, positions - first), firstOutput,
-                   std::min(outputsPerTile, outputs - firstOutput), gathered);
+      multiplyTile(work, tiles,
+                   {group, first, std::min(positionsPerTile, positions - first), firstOutput,
+                    std::min(outputsPerTile, outputs - firstOutput)},
+                   gathered);
     }
   });
 }
@@ -260,28 +278,6 @@ static void convertStrided(RunContext &context, const TensorView &from, const Te
   });
 }
 
-/// Writes the weight as [groups, taps, inputs of a group, outputs of a group]; depthwise: [taps, channels].
-template <typename Element>
-static void packWeight(RunContext &context, const ConvolutionShape &shape, const TensorView &weight, Element *packed) {
-  int64_t inputs = shape.inputsPerGroup(), outputs = shape.outputsPerGroup(), taps = shape.numTaps();
-  // Offsets in both: by output channel, by input channel of the group, by tap.
-  bool isDepthwise = shape.isDepthwise();
-  context.parallelFor(shape.outputChannels, [&](int64_t o) {
-    int64_t group = o / outputs, output = o % outputs;
-    for (int64_t c = 0; c < inputs; ++c) {
-      int64_t from = shape.transposed ? (group * inputs + c) * weight.strides[0] + output * weight.strides[1]
-                                      : o * weight.strides[0] + c * weight.strides[1];
-      for (int64_t tap = 0; tap < taps; ++tap) {
-        int64_t offset = from, rest = tap;
-        for (int32_t i = weight.rank; i-- > 2; rest /= weight.sizes[i])
-          offset += rest % weight.sizes[i] * weight.strides[i];
-        int64_t to = isDepthwise ? tap * shape.outputChannels + o : ((group * taps + tap) * inputs + c) * outputs + output;
-        packed[to] = static_cast<Element>(static_cast<float>(loadElement<double>(weight, offset)));
-      }
-    }
-  });
-}
-
 bool TileConvolution::supports(const ConvCall &call) {
   auto isTileType = [](const TensorView &view) { return isComputedInF32(view.dtype); };
   bool isShort = std::max(spanInElements(call.input), spanInElements(call.output)) < std::numeric_limits<int32_t>::max();
@@ -302,38 +298,17 @@ template <typename Function> static auto withProductType(const ConvCall &call, c
 }
 
 const void *TileConvolution::packConstant(const ConvCall &call) {
-  for (Packed &constant : constants)
-    if (constant.source == call.weight.data)
-      return constant.memory.data();
-  Packed &constant = constants.emplace_back(Packed{call.weight.data, Memory()});
   ConvolutionShape shape(call.spec, call.input, call.weight, call.output);
-  size_t bytes = countElements(call.weight) * sizeInBytes(productType(call));
-  void *memory = constant.memory.atLeast(bytes);
-  withProductType(call, [&](auto element) {
-    packWeight(call.context, shape, call.weight, static_cast<decltype(element) *>(memory));
+  return withProductType(call, [&](auto element) -> const void * {
+    using Element = decltype(element);
+    ConvolutionWeights<Element> weights(shape);
+    return constants.get(call.context, call.weight, weights.size() * sizeof(Element), [&](void *packed) {
+      Memory workspace;
+      void *memory = workspace.atLeast(weights.workspaceSize() * sizeof(Element));
+      weights.pack(call.context, call.weight, static_cast<Element *>(memory), static_cast<Element *>(packed));
+    });
   });
-  call.context.addConstantBytes(static_cast<int64_t>(bytes));
-  call.context.constantIsPacked(call.weight.data, spanInElements(call.weight) * sizeInBytes(call.weight.dtype));
-  return memory;
 }
-
-namespace {
-/// Cuts a run's scratch memory into pieces; without memory it only measures.
-class Pieces {
-public:
-  explicit Pieces(char *memory) : memory(memory) {}
-  template <typename Type> Type *take(int64_t count) {
-    char *start = memory + used;
-    used += (count * sizeof(Type) + 63) / 64 * 64;
-    return reinterpret_cast<Type *>(start);
-  }
-  size_t size() const { return used; }
-
-private:
-  char *memory;
-  size_t used = 0;
-};
-} // namespace
 
 /// Depthwise convolutions with several outputs per channel: the input with each channel so many times.
 static TensorView repeatChannels(const TensorView &input, int64_t times) {
@@ -349,7 +324,7 @@ static TensorView repeatChannels(const TensorView &input, int64_t times) {
 namespace {
 /// The operands of a run, in its scratch memory where the call's own do not serve.
 template <typename Element> struct Operands {
-  Element *input = nullptr, *weight = nullptr, *gathered = nullptr;
+  Element *input = nullptr, *weight = nullptr, *weightWorkspace = nullptr, *gathered = nullptr;
   float *output = nullptr, *bias = nullptr;
   Tap *taps = nullptr;
 };
@@ -359,6 +334,7 @@ template <typename Element>
 static void runOn(DType type, TileGemms &tiles, const ConvCall &call, const Element *packedWeight) {
   const TensorView &input = call.input, &output = call.output;
   ConvolutionShape shape(call.spec, input, call.weight, output);
+  ConvolutionWeights<Element> weights(shape);
   int64_t repeats = shape.isDepthwise() ? shape.outputsPerGroup() : 1;
   bool copiesInput = input.dtype != type || (input.sizes[1] > 1 && input.strides[1] != 1) || repeats > 1;
   bool copiesOutput = output.dtype != DType::F32 || !isDenseChannelsLast(output);
@@ -375,7 +351,8 @@ static void runOn(DType type, TileGemms &tiles, const ConvCall &call, const Elem
     Operands<Element> own;
     own.input = copiesInput ? pieces.take<Element>(countElements(ownInput)) : nullptr;
     own.output = copiesOutput ? pieces.take<float>(countElements(output)) : nullptr;
-    own.weight = packedWeight ? nullptr : pieces.take<Element>(countElements(call.weight));
+    own.weight = packedWeight ? nullptr : pieces.take<Element>(weights.size());
+    own.weightWorkspace = packedWeight ? nullptr : pieces.take<Element>(weights.workspaceSize());
     own.bias = pieces.take<float>(shape.outputChannels);
     own.gathered = pieces.take<Element>(numThreads * workspaceSize);
     own.taps = shape.isDepthwise() ? pieces.take<Tap>(numThreads * shape.numTaps()) : nullptr;
@@ -398,7 +375,7 @@ static void runOn(DType type, TileGemms &tiles, const ConvCall &call, const Elem
     work.input = own.input;
   }
   if (!packedWeight) {
-    packWeight(call.context, shape, call.weight, own.weight);
+    weights.pack(call.context, call.weight, own.weightWorkspace, own.weight);
     work.weight = own.weight;
   }
   for (int64_t o = 0; o < shape.outputChannels; ++o)

@@ -6,10 +6,7 @@
 #ifndef TENON_RUNTIME_LIBRARY_TILECONVOLUTION_H
 #define TENON_RUNTIME_LIBRARY_TILECONVOLUTION_H
 
-#include "../RunContext.h"
-#include "TileGemm.h"
-
-#include <list>
+#include "PackedOperands.h"
 
 namespace tenon::library {
 
@@ -28,7 +25,7 @@ class TileConvolution {
 public:
   static bool supports(const ConvCall &call);
 
-  /// The call's constant weight as run() wants it, packed once. Calls must not overlap.
+  /// The call's constant weight as run() wants it, packed once.
   const void *packConstant(const ConvCall &call);
 
   /// `packedWeight`: from packConstant, null where the weight is no constant. Any number of threads may be in here.
@@ -40,12 +37,8 @@ public:
   const char *implementation(const ConvCall &call) const { return tiles.implementation(productType(call)); }
 
 private:
-  struct Packed {
-    const void *source;
-    Memory memory;
-  };
   TileGemms tiles;
-  std::list<Packed> constants;
+  PreparedConstants constants;
 };
 
 } // namespace tenon::library

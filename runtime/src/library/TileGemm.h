@@ -12,7 +12,7 @@
 
 namespace tenon::library {
 
-/// Products of f32 tiles on the calling thread alone. May be used by many threads at once. x86-64: oneDNN's brgemm ukernels,
+/// Products of tiles on the calling thread alone. May be used by many threads at once. x86-64: oneDNN's brgemm ukernels,
 /// generated once per shape; elsewhere: OpenBLAS (which stays on its thread inside a parallel region). Measured on Zen 5,
 /// tiles of 16 to 128 rows, E = 64: brgemm 210-270 GFLOPS a core, OpenBLAS 80-125.
 class TileGemms {
@@ -27,9 +27,16 @@ public:
   /// Whether there are products of bf16 that the CPU has instructions for. On x86-64 oneDNN's primitives are better at them.
   static bool hasBf16Products();
 
-  /// The same for tiles of bf16 with sums in f32; only where hasBf16Products().
-  void multiply(int64_t m, int64_t n, int64_t k, const BFloat16 *a, int64_t lda, const BFloat16 *b, int64_t ldb, float *c,
-                int64_t ldc, bool accumulate);
+  /// Elements that a right operand [k, n] of bf16 takes packed. Column j, a multiple of 256, begins packedSize(k, j) behind the
+  /// first. This and what follows only where hasBf16Products().
+  static int64_t packedSize(int64_t k, int64_t n);
+
+  /// Packs a right operand [k, n]; strides in elements.
+  static void pack(int64_t k, int64_t n, const BFloat16 *b, int64_t rowStride, int64_t columnStride, BFloat16 *packed);
+
+  /// As above, of bf16 with sums in f32: b is packed, with `depth` rows, of which the first k are multiplied.
+  void multiplyPacked(int64_t m, int64_t n, int64_t k, const BFloat16 *a, int64_t lda, const BFloat16 *b, int64_t depth,
+                      float *c, int64_t ldc, bool accumulate);
 
   /// "ref:…" where a shape met so far had no kernel and ran in plain loops.
   const char *implementation(DType dtype = DType::F32) const;

@@ -152,7 +152,7 @@ TEST_CASE("grouped matmul: empty groups, rows without a group, wrong offsets") {
   Tensor ends = ofValues(DType::I32, {3}, {2, 2, 5}), output = Tensor::random(DType::F32, {6, 4}, 3);
   LoadedModel model(2);
   StandaloneRun run(model);
-  run.prepareAndRun([&](Run &run) { groupedMatmul(run, 0, lhs, rhs, ends, output); });
+  run.prepareAndRun([&](Run &run) { groupedMatmul(run, 0, {}, lhs, rhs, ends, output); });
   forEachIndex(output.sizes(), [&](const Sizes &p) {
     double sum = 0;
     for (int64_t k = 0; k < 5; ++k)
@@ -161,6 +161,6 @@ TEST_CASE("grouped matmul: empty groups, rows without a group, wrong offsets") {
   });
   ends.set({1}, 1);
   CHECK_THROWS_MATCHES(
-      groupedMatmul(run.run(), 0, lhs, rhs, ends, output), Error,
+      groupedMatmul(run.run(), 0, {}, lhs, rhs, ends, output), Error,
       Message("group 1 of a grouped product ends at row 1, outside [2, 6]; offsets must not decrease"));
 }

@@ -8,8 +8,9 @@
 // products to four floats: [row 0 column 0, row 0 column 1, row 1 column 0, row 1 column 1]. Operands are packed for it, by fours
 // of k, with zeros behind the last:
 //   a   groups of eight rows: four pairs of rows, 2 x 4 elements each, which a load repeats in all of a vector
-//   b   panels of as many columns as a vector has halves: four vectors, two columns in each 128 bits
-// A tile of eight rows by a panel is sixteen sums; what of it lies outside of c is not stored.
+//   b   panels of as many columns as a vector has halves, of all of k: four vectors, two columns in each 128 bits, per step
+// A tile of eight rows by a panel is sixteen sums; what of it lies outside of c is not stored. b is packed by the caller, once
+// where it is a constant; a by each product.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -28,16 +29,11 @@ using namespace tenon;
 using namespace tenon::library;
 
 namespace {
-// Packed blocks of b, 512 KiB, stay in an L2 of 1 MiB; those of a, 128 KiB, beside them.
-constexpr int64_t blockDepth = 512, blockRows = 128, blockColumns = 512;
+// A packed block of a, 128 KiB, stays in an L2 of 1 MiB, and a panel's part that meets it in an L1 of 64 KiB.
+constexpr int64_t blockDepth = 512, blockRows = 128;
 constexpr int64_t rowsOfTile = 8, depthOfStep = 4;
 
 int64_t roundUp(int64_t value, int64_t granule) { return (value + granule - 1) / granule * granule; }
-
-struct Block {
-  int64_t rows, columns, depth;
-  int64_t numSteps() const { return (depth + depthOfStep - 1) / depthOfStep; }
-};
 } // namespace
 
 /// Four elements of a row from `k` on, as they lie; zeros behind `depth`.
@@ -50,11 +46,22 @@ static uint64_t loadFour(const BFloat16 *row, int64_t k, int64_t depth) {
   return four;
 }
 
-static void packRows(const Block &block, const BFloat16 *a, int64_t lda, uint64_t *packed) {
-  for (int64_t group = 0; group < block.rows; group += rowsOfTile)
-    for (int64_t k = 0; k < block.depth; k += depthOfStep)
-      for (int64_t row = group; row < group + rowsOfTile; ++row)
-        *packed++ = row < block.rows ? loadFour(a + row * lda, k, block.depth) : 0;
+/// Packs groups of `granule` rows.
+static void packRows(int64_t rows, int64_t depth, int64_t granule, const BFloat16 *a, int64_t lda, uint64_t *packed) {
+  for (int64_t group = 0; group < rows; group += granule)
+    for (int64_t k = 0; k < depth; k += depthOfStep)
+      for (int64_t row = group; row < group + granule; ++row)
+        *packed++ = row < rows ? loadFour(a + row * lda, k, depth) : 0;
+}
+
+/// Packs columns whose elements are not next to each other in either direction.
+static void packStrided(int64_t k, int64_t n, int64_t width, const BFloat16 *b, int64_t rowStride, int64_t columnStride,
+                        BFloat16 *packed) {
+  for (int64_t panel = 0; panel < n; panel += width)
+    for (int64_t step = 0; step < k; step += depthOfStep)
+      for (int64_t column = panel; column < panel + width; ++column)
+        for (int64_t row = step; row < step + depthOfStep; ++row)
+          *packed++ = row < k && column < n ? b[row * rowStride + column * columnStride] : BFloat16(0.0f);
 }
 
 #pragma clang attribute push(__attribute__((target("sve,bf16"))), apply_to = function)
@@ -63,13 +70,13 @@ namespace tenon::library::bfmmla {
 /// Columns of a panel.
 static inline int64_t panelWidth() { return static_cast<int64_t>(svcnth()); }
 
-static void packColumns(const Block &block, const BFloat16 *b, int64_t ldb, uint16_t *packed) {
+static void packColumns(int64_t depth, int64_t columns, const BFloat16 *b, int64_t ldb, uint16_t *packed) {
   int64_t width = panelWidth();
-  for (int64_t column = 0; column < block.columns; column += width) {
-    svbool_t inside = svwhilelt_b16(column, block.columns), none = svpfalse();
-    for (int64_t k = 0; k < block.depth; k += depthOfStep, packed += 4 * width) {
+  for (int64_t column = 0; column < columns; column += width) {
+    svbool_t inside = svwhilelt_b16(column, columns), none = svpfalse();
+    for (int64_t k = 0; k < depth; k += depthOfStep, packed += 4 * width) {
       const uint16_t *from = &b[k * ldb + column].bits;
-      int64_t rows = block.depth - k;
+      int64_t rows = depth - k;
       svuint16_t row0 = svld1(inside, from), row1 = svld1(rows > 1 ? inside : none, from + (rows > 1 ? ldb : 0)),
                  row2 = svld1(rows > 2 ? inside : none, from + (rows > 2 ? 2 * ldb : 0)),
                  row3 = svld1(rows > 3 ? inside : none, from + (rows > 3 ? 3 * ldb : 0));
@@ -134,13 +141,14 @@ static void multiplyTile(int64_t numSteps, const bfloat16_t *a, const bfloat16_t
   storePair(pair3, rows - 6, columns, c + 6 * ldc, ldc, accumulate);
 }
 
-static void multiplyBlock(const Block &block, const uint64_t *a, const uint16_t *b, float *c, int64_t ldc, bool accumulate) {
-  int64_t width = panelWidth(), steps = block.numSteps();
-  for (int64_t column = 0; column < block.columns; column += width)
-    for (int64_t row = 0; row < block.rows; row += rowsOfTile)
-      multiplyTile(steps, reinterpret_cast<const bfloat16_t *>(a + row * steps),
-                   reinterpret_cast<const bfloat16_t *>(b + column * steps * depthOfStep), block.rows - row,
-                   block.columns - column, c + row * ldc + column, ldc, accumulate);
+/// `panelElements`: from a panel to the next.
+static void multiplyBlock(int64_t rows, int64_t columns, int64_t numSteps, const uint64_t *a, const BFloat16 *b,
+                          int64_t panelElements, float *c, int64_t ldc, bool accumulate) {
+  int64_t width = panelWidth();
+  for (int64_t column = 0; column < columns; column += width, b += panelElements)
+    for (int64_t row = 0; row < rows; row += rowsOfTile)
+      multiplyTile(numSteps, reinterpret_cast<const bfloat16_t *>(a + row * numSteps), reinterpret_cast<const bfloat16_t *>(b),
+                   rows - row, columns - column, c + row * ldc + column, ldc, accumulate);
 }
 
 } // namespace tenon::library::bfmmla
@@ -151,22 +159,30 @@ bool library::hasBfmmla() {
   return hasIt;
 }
 
-void library::multiplyByBfmmla(int64_t m, int64_t n, int64_t k, const BFloat16 *a, int64_t lda, const BFloat16 *b, int64_t ldb,
-                               float *c, int64_t ldc, bool accumulate) {
+static int64_t widthOfPanel() { return static_cast<int64_t>(sveVectorBytes() / sizeof(BFloat16)); }
+
+int64_t library::packedForBfmmla(int64_t k, int64_t n) { return roundUp(k, depthOfStep) * roundUp(n, widthOfPanel()); }
+
+void library::packForBfmmla(int64_t k, int64_t n, const BFloat16 *b, int64_t rowStride, int64_t columnStride, BFloat16 *packed) {
+  if (columnStride == 1)
+    bfmmla::packColumns(k, n, b, rowStride, &packed->bits);
+  else if (rowStride == 1) // columns lie as rows of a do
+    packRows(n, k, widthOfPanel(), b, columnStride, reinterpret_cast<uint64_t *>(packed));
+  else
+    packStrided(k, n, widthOfPanel(), b, rowStride, columnStride, packed);
+}
+
+void library::multiplyByBfmmla(int64_t m, int64_t n, int64_t k, const BFloat16 *a, int64_t lda, const BFloat16 *packed,
+                               int64_t depth, float *c, int64_t ldc, bool accumulate) {
   static thread_local std::vector<uint64_t> packedA;
-  static thread_local std::vector<uint16_t> packedB;
-  int64_t steps = roundUp(std::min(k, blockDepth), depthOfStep), width = static_cast<int64_t>(sveVectorBytes()) / 2;
-  packedA.resize(std::max(packedA.size(), static_cast<size_t>(roundUp(std::min(m, blockRows), rowsOfTile) * steps / depthOfStep)));
-  packedB.resize(std::max(packedB.size(), static_cast<size_t>(roundUp(std::min(n, blockColumns), width) * steps)));
-  for (int64_t column = 0; column < n; column += blockColumns)
-    for (int64_t depth = 0; depth < k; depth += blockDepth) {
-      Block block{0, std::min(blockColumns, n - column), std::min(blockDepth, k - depth)};
-      bfmmla::packColumns(block, b + depth * ldb + column, ldb, packedB.data());
-      for (int64_t row = 0; row < m; row += blockRows) {
-        block.rows = std::min(blockRows, m - row);
-        packRows(block, a + row * lda + depth, lda, packedA.data());
-        bfmmla::multiplyBlock(block, packedA.data(), packedB.data(), c + row * ldc + column, ldc, accumulate || depth > 0);
-      }
+  int64_t width = widthOfPanel(), steps = roundUp(std::min(k, blockDepth), depthOfStep) / depthOfStep;
+  packedA.resize(std::max(packedA.size(), static_cast<size_t>(roundUp(std::min(m, blockRows), rowsOfTile) * steps)));
+  for (int64_t row = 0; row < m; row += blockRows)
+    for (int64_t first = 0; first < k; first += blockDepth) {
+      int64_t rows = std::min(blockRows, m - row), depthOfBlock = std::min(blockDepth, k - first);
+      packRows(rows, depthOfBlock, rowsOfTile, a + row * lda + first, lda, packedA.data());
+      bfmmla::multiplyBlock(rows, n, roundUp(depthOfBlock, depthOfStep) / depthOfStep, packedA.data(), packed + first * width,
+                            roundUp(depth, depthOfStep) * width, c + row * ldc, ldc, accumulate || first > 0);
     }
 }
 

@@ -10,13 +10,21 @@
 
 namespace tenon::library {
 
-/// Whether this CPU has BFMMLA on SVE vectors.
+/// Whether this CPU has BFMMLA on SVE vectors. The functions below are for such CPUs only.
 bool hasBfmmla();
 
-/// c = a x b, or c += a x b; row-major, a [m, k], b [k, n], c [m, n]; leading dimensions in elements. On the calling thread,
-/// which keeps the memory that operands are packed to. Only where hasBfmmla().
-void multiplyByBfmmla(int64_t m, int64_t n, int64_t k, const BFloat16 *a, int64_t lda, const BFloat16 *b, int64_t ldb, float *c,
-                      int64_t ldc, bool accumulate);
+/// Elements that a right operand [k, n] takes packed.
+int64_t packedForBfmmla(int64_t k, int64_t n);
+
+/// Packs a right operand [k, n]; strides in elements. Element (0, j) of every column j that is a multiple of 256 begins a
+/// panel: it lies packedForBfmmla(k, j) behind the first.
+void packForBfmmla(int64_t k, int64_t n, const BFloat16 *b, int64_t rowStride, int64_t columnStride, BFloat16 *packed);
+
+/// c = a x b, or c += a x b; a [m, k] and c [m, n] row-major, leading dimensions in elements; b packed with `depth` rows, of
+/// which the first k are multiplied. Where k is less than `depth`, rows of b up to a multiple of four meet zeros. On the
+/// calling thread, which keeps the memory that a is packed to.
+void multiplyByBfmmla(int64_t m, int64_t n, int64_t k, const BFloat16 *a, int64_t lda, const BFloat16 *packed, int64_t depth,
+                      float *c, int64_t ldc, bool accumulate);
 
 } // namespace tenon::library
 

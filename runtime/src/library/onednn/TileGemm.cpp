@@ -85,9 +85,14 @@ void TileGemms::multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_
 
 bool TileGemms::hasBf16Products() { return false; }
 
-void TileGemms::multiply(int64_t, int64_t, int64_t, const BFloat16 *, int64_t, const BFloat16 *, int64_t, float *, int64_t,
-                         bool) {
+[[noreturn]] static void failWithoutBf16() {
   throw tenon::Error(TENON_INTERNAL, "tiles of bf16 are no products here; please report this");
+}
+int64_t TileGemms::packedSize(int64_t, int64_t) { failWithoutBf16(); }
+void TileGemms::pack(int64_t, int64_t, const BFloat16 *, int64_t, int64_t, BFloat16 *) { failWithoutBf16(); }
+void TileGemms::multiplyPacked(int64_t, int64_t, int64_t, const BFloat16 *, int64_t, const BFloat16 *, int64_t, float *,
+                               int64_t, bool) {
+  failWithoutBf16();
 }
 
 const char *TileGemms::implementation(DType) const { return kernels->usesLoops ? "ref:tiles" : "tiles:brgemm"; }

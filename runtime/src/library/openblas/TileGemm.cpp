@@ -28,9 +28,15 @@ void TileGemms::multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_
 // Not OpenBLAS': it has kernels of BFMMLA for some of the CPUs that have it, and plain loops for the others.
 bool TileGemms::hasBf16Products() { return hasBfmmla(); }
 
-void TileGemms::multiply(int64_t m, int64_t n, int64_t k, const BFloat16 *a, int64_t lda, const BFloat16 *b, int64_t ldb,
-                         float *c, int64_t ldc, bool accumulate) {
-  multiplyByBfmmla(m, n, k, a, lda, b, ldb, c, ldc, accumulate);
+int64_t TileGemms::packedSize(int64_t k, int64_t n) { return packedForBfmmla(k, n); }
+
+void TileGemms::pack(int64_t k, int64_t n, const BFloat16 *b, int64_t rowStride, int64_t columnStride, BFloat16 *packed) {
+  packForBfmmla(k, n, b, rowStride, columnStride, packed);
+}
+
+void TileGemms::multiplyPacked(int64_t m, int64_t n, int64_t k, const BFloat16 *a, int64_t lda, const BFloat16 *b,
+                               int64_t depth, float *c, int64_t ldc, bool accumulate) {
+  multiplyByBfmmla(m, n, k, a, lda, b, depth, c, ldc, accumulate);
 }
 
 const char *TileGemms::implementation(DType dtype) const {
