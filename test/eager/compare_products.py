@@ -2,7 +2,7 @@
 
 `compare_products.py [NAME...]` runs all, or those whose name contains a given text.
 """
-from snippets import constant, floats, integers, main, snippet  # first: skips where PyTorch is absent
+from snippets import booleans, constant, floats, integers, main, snippet  # first: skips where PyTorch is absent
 import torch
 import torch.nn.functional as F
 
@@ -105,6 +105,13 @@ def batches_of_bf16(x, y):
 def convolutions_of_bf16(x):
     return (F.conv2d(x, weight(600, 48, 1, 1)), F.conv2d(x, weight(40, 48, 7, 7), weight(40), padding=3), F.conv2d(x, weight(36, 16, 3, 3), groups=3, stride=2),
             F.conv_transpose2d(x, weight(48, 20, 3, 3), stride=2), F.conv2d(x, x[:, :, :3, :3]))
+
+
+@snippet(floats(1, 4, 140, 40, dtype=torch.bfloat16), floats(1, 2, 1100, 40, dtype=torch.bfloat16), floats(1, 2, 1100, 27, dtype=torch.bfloat16), booleans(140, 1100))
+def attention_of_bf16(q, k, v, mask):
+    grouped = F.scaled_dot_product_attention(q, k, v, mask, enable_gqa=True)
+    lines = F.scaled_dot_product_attention(q.transpose(2, 3)[:, :, :, :40], k[:, :, :140].repeat(1, 2, 1, 1), v[:, :, :140].repeat(1, 2, 1, 1), scale=0.3)
+    return grouped, lines, F.scaled_dot_product_attention(q, q, q * 0.5, is_causal=True), F.scaled_dot_product_attention(q[:, :2, :3], k, v)
 
 
 if __name__ == "__main__":

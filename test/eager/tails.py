@@ -135,6 +135,16 @@ def convolutions_bf16(x):
     return F.conv2d(x, weight, padding=1), F.conv2d(x.reshape(1, n, 20, 1).expand(1, n, 20, 16).transpose(1, 3), back)
 
 
+@family(lambda n: torch.randn(1, 2, n, 8).bfloat16(), NON_EMPTY)
+def attention_lengths_bf16(x):
+    return F.scaled_dot_product_attention(x, x * 0.5, x + 1), F.scaled_dot_product_attention(x, x, x, is_causal=True)
+
+
+@family(lambda n: torch.randn(1, 2, 9, n).bfloat16(), NON_EMPTY)
+def attention_widths_bf16(x):
+    return (F.scaled_dot_product_attention(x, x * 0.5, x + 1),)
+
+
 @family(lambda n: torch.randn(n, 5), NON_EMPTY)
 def gathers(x):
     index = torch.arange(x.shape[0] * 2) * 7 % x.shape[0]

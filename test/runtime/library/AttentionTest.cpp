@@ -87,6 +87,16 @@ TEST_CASE("attention: several blocks of keys and tasks of rows") {
     }
 }
 
+TEST_CASE("attention: blocks of bf16, masked, in any order") {
+  Tensor mask = Tensor::random(DType::Bool, {70, 600}, 7);
+  for (bool headsLieInRows : {false, true})
+    for (bool isCausal : {false, true}) {
+      CAPTURE(headsLieInRows, isCausal);
+      CHECK(worstError({.batch = 1, .heads = 2, .groups = 1, .rows = 70, .keys = 600, .width = 24, .valueWidth = 35,
+                        .dtype = DType::BF16, .isCausal = isCausal, .headsLieInRows = headsLieInRows, .mask = &mask}) <= 1);
+    }
+}
+
 TEST_CASE("attention: widths, strides, groups, dtypes") {
   for (int64_t width : {1, 8, 40, 64, 80})
     for (bool headsLieInRows : {false, true}) {
