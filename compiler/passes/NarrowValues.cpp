@@ -36,10 +36,13 @@ void tenon::forEachRead(Value value, function_ref<void(OpOperand &)> visit) {
 
 //===--- conversions -------------------------------------------------------------------------------------------------===//
 
+// Roundings may be left out where the value stays in a register (`contract`): the model does not ask for them.
 static Value convertScalar(OpBuilder &builder, Location loc, Value scalar, Type type) {
   if (scalar.getType().getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
     return arith::ExtFOp::create(builder, loc, type, scalar);
-  return arith::TruncFOp::create(builder, loc, type, scalar);
+  auto rounded = arith::TruncFOp::create(builder, loc, type, scalar);
+  rounded.setFastmath(arith::FastMathFlags::contract);
+  return rounded;
 }
 
 // Returns memory of the shape of `value`.

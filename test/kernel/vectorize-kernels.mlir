@@ -181,6 +181,42 @@ func.func private @rounds_between(%a: memref<16xf16>, %o: memref<16xf16>) attrib
 
 // -----
 
+#id = affine_map<(i) -> (i)>
+
+// Tests that a value which the compiler stores in f16 of its own accord (`contract`) is rounded for memory, and that the op behind
+// it in the same kernel gets it as it is.
+// CHECK-LABEL: func.func @rounds_in_memory
+// CHECK: %[[SUM:.*]] = arith.addf {{.*}} : vector<16xf32>
+// CHECK-NOT: arith.extf
+// CHECK-DAG: %[[HALF:.*]] = arith.truncf %[[SUM]] : vector<16xf32> to vector<16xf16>
+// CHECK-DAG: vector.store %[[HALF]]
+// CHECK-DAG: %[[SQUARE:.*]] = arith.mulf %[[SUM]], %[[SUM]] : vector<16xf32>
+// CHECK-DAG: vector.store %[[SQUARE]]
+func.func private @rounds_in_memory(%a: memref<16xf32>, %h: memref<16xf16>, %o: memref<16xf32>) attributes {tenon.kernel} {
+  %ta = bufferization.to_tensor %a restrict : memref<16xf32> to tensor<16xf32>
+  %eh = tensor.empty() : tensor<16xf16>
+  %low = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%ta : tensor<16xf32>) outs(%eh : tensor<16xf16>) {
+  ^bb0(%x: f32, %z: f16):
+    %s = arith.addf %x, %x : f32
+    %t = arith.truncf %s fastmath<contract> : f32 to f16
+    linalg.yield %t : f16
+  } -> tensor<16xf16>
+  %e = tensor.empty() : tensor<16xf32>
+  %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%low : tensor<16xf16>) outs(%e : tensor<16xf32>) {
+  ^bb0(%x: f16, %z: f32):
+    %w = arith.extf %x : f16 to f32
+    %q = arith.mulf %w, %w : f32
+    linalg.yield %q : f32
+  } -> tensor<16xf32>
+  bufferization.materialize_in_destination %low in restrict writable %h : (tensor<16xf16>, memref<16xf16>) -> ()
+  bufferization.materialize_in_destination %r in restrict writable %o : (tensor<16xf32>, memref<16xf32>) -> ()
+  return
+}
+
+// -----
+
 #n = affine_map<(i) -> (i)>
 
 // Tests that a remainder of floats, which LLVM cannot take apart on scalable vectors, is scalar code there.

@@ -261,6 +261,12 @@ static bool isExactIn(Type type, Operation *op) {
              math::AbsFOp, math::CopySignOp>(op);
 }
 
+// True for a rounding to a type that the compiler chose for memory: a value that stays in a register is not rounded.
+static bool roundsInMemoryOnly(Operation *op) {
+  auto rounding = dyn_cast<arith::TruncFOp>(op);
+  return rounding && rounding.getFastmath() && bitEnumContainsAll(*rounding.getFastmath(), arith::FastMathFlags::contract);
+}
+
 // Returns `op` on a vector of consecutive integers as another such vector, where it is one.
 std::optional<Lane> ValueEmitter::computeConsecutive(Operation *op, ArrayRef<Lane> operands) {
   bool isSum = isa<arith::AddIOp>(op), isDifference = isa<arith::SubIOp>(op);
@@ -310,7 +316,7 @@ Lane ValueEmitter::computeElementwise(Operation *op, unsigned instance) {
   }
   // Half-width floats are f32 in registers, so their casts are none, or a rounding.
   if (isa<arith::ExtFOp, arith::TruncFOp>(op) && registerType(type) == registerType(op->getOperand(0).getType())) {
-    if (!keepsRounding || isExactIn(type, op))
+    if (!keepsRounding || isExactIn(type, op) || roundsInMemoryOnly(op))
       return operands[0];
     at(depth);
     return {rounded(operands[0].value, type), depth, isVector, {}};
