@@ -11,8 +11,9 @@
 //
 // and elsewhere only the weights change: tenon.matmul ins(%h, %w : f32, bf16), which the runtime expands once, at load.
 //
-// 1. A product of f32 (matmul, convolution) is computed low, or in f32 with a low weight; sums are f32 either way. All else,
-//    attention, softmax, norms, losses and reductions included, computes in f32.
+// 1. A product of f32 (matmul, convolution, grouped matmul, the two of attention) is computed low, or in f32, a matmul's or
+//    convolution's weight being low; sums are f32 either way. All else, softmax, norms, losses and reductions included, computes
+//    in f32.
 // 2. A weight is low where every reader takes it so: products, and, for parameters, generics, which extend it in their bodies.
 //    Vectors (biases, scales, statistics) and values beyond the low type's range stay.
 // 3. A value that a low product multiplies is stored low by its producer, if it may: the rounding is then part of an epilogue
@@ -25,6 +26,7 @@
 
 #include "compiler/passes/NarrowValues.h"
 #include "compiler/passes/Passes.h"
+#include "compiler/passes/Products.h"
 #include "compiler/passes/Remarks.h"
 #include "compiler/passes/ScalarChain.h"
 
@@ -46,75 +48,68 @@ static constexpr double smallestMagnitudeInF16 = 1.0 / 1024;
 /// bf16, a ResNet-50 of random weights has the cosine 0.992 to f32 without them, 0.9996 with 32, 0.9999 with 16.
 static constexpr int64_t leadingShare = 16;
 
+static bool isF32(Value value) { return getElementTypeOrSelf(value.getType()).isF32(); }
+
 namespace {
 
 /// How a product multiplies.
 enum class Compute {
   AsWritten, ///< not in f32, which is none of this pass's business, or of a constant beyond the low type's range
   Protected, ///< in f32, as a leading convolution
+  Wide,      ///< in f32, no operand stored low for it
   Expanded,  ///< in f32, the weight stored low
   Low,       ///< low operands, f32 sums
 };
 
+/// What the target makes of the low type: empty where it multiplies it, else why not.
+struct Fallbacks {
+  bool computesLow;
+  StringRef ofProducts, ofAttention;
+};
+
 class PrecisionLowering {
 public:
-  PrecisionLowering(ModuleOp module, Type low, bool computesLow)
-      : module(module), symbols(module), low(low), computesLow(computesLow) {}
+  PrecisionLowering(ModuleOp module, Type low, Fallbacks fallbacks)
+      : module(module), symbols(module), low(low), fallbacks(fallbacks) {}
   void run(func::FuncOp main);
 
 private:
   void findLeadingConvolutions();
   void protectConstantsBehind(Value weight);
   Compute computeOf(Operation *product) const;
+  bool isLow(Operation *op) const { return isProduct(op) && computeOf(op) == Compute::Low; }
   bool takesLow(OpOperand &use) const;
   std::string refusal(GlobalOp global, ArrayRef<LoadGlobalOp> loads) const;
   std::string refusalOfRange(GlobalOp global) const;
   void narrowConstants();
   void narrow(GlobalOp global, ArrayRef<LoadGlobalOp> loads);
-  bool canStoreLow(Value value) const;
+  std::string refusalOfStorage(Value value) const;
   void chooseStorage();
   void want(Value operand);
   void narrowOperands();
-  void explainProducts() const;
+  std::string whyWide(Operation *product) const;
+  std::string decision(Operation *product) const;
+  void explainValues(linalg::GenericOp generic) const;
+  void explainDecisions() const;
 
   ModuleOp module;
   SymbolTable symbols;
   Type low;
-  bool computesLow;
-  SmallVector<Operation *> ops;          // of @main, definitions before uses
-  DenseSet<Operation *> leading;         // convolutions that stay f32
+  Fallbacks fallbacks;
+  SmallVector<Operation *> ops;             // of @main, definitions before uses
+  DenseSet<Operation *> leading;            // convolutions that stay f32
   DenseSet<Operation *> protectedConstants; // globals behind their weights
-  DenseSet<Value> beyondRange;           // loads of constants that the low type cannot hold
-  DenseSet<Value> wanted;                // roots that a low product multiplies
-  DenseSet<Value> stored;                // those of them that their producers store low
-  DenseSet<Operation *> carriers;        // pools and concats between low values
+  DenseSet<Value> beyondRange;              // loads of constants that the low type cannot hold
+  DenseSet<Value> wanted;                   // roots that a low product multiplies
+  DenseSet<Value> stored;                   // those of them that their producers store low
+  DenseMap<Value, std::string> refusals;    // of wanted ones: why not
+  DenseSet<Operation *> carriers;           // pools and concats between low values
+  DenseSet<Operation *> takers;             // they, and low products that have no mixed form
 };
 
 } // namespace
 
-//===--- products ----------------------------------------------------------------------------------------------------===//
-
-static OpOperand *weightOf(Operation *product) {
-  if (auto matmul = dyn_cast<MatmulOp>(product))
-    return &matmul.getRhsMutable();
-  return &cast<ConvOp>(product).getWeightMutable();
-}
-
-static OpOperand *inputOf(Operation *product) {
-  if (auto matmul = dyn_cast<MatmulOp>(product))
-    return &matmul.getLhsMutable();
-  return &cast<ConvOp>(product).getInputMutable();
-}
-
-static bool isF32(Value value) { return getElementTypeOrSelf(value.getType()).isF32(); }
-
-// One row meets each weight once: reading the weights decides, and rounding the row gains nothing.
-static bool isOneRow(Operation *product) {
-  if (!isa<MatmulOp>(product))
-    return false;
-  ArrayRef<int64_t> sizes = cast<ShapedType>(product->getResult(0).getType()).getShape();
-  return llvm::all_of(sizes.drop_back(), [](int64_t size) { return size == 1; });
-}
+//===--- how products compute ----------------------------------------------------------------------------------------===//
 
 void PrecisionLowering::findLeadingConvolutions() {
   auto numWeights = [](Operation *product) {
@@ -158,10 +153,13 @@ Compute PrecisionLowering::computeOf(Operation *product) const {
   auto isWideOrLow = [&](Value value) {
     return (isF32(value) && !beyondRange.contains(rootOf(value))) || getElementTypeOrSelf(value.getType()) == low;
   };
-  if (!isWideOrLow(inputOf(product)->get()) || !isWideOrLow(weightOf(product)->get()) ||
-      !isWideOrLow(product->getResult(0)))
+  for (OpOperand *operand : multipliedOperands(product))
+    if (!isWideOrLow(operand->get()))
+      return Compute::AsWritten;
+  if (!isWideOrLow(product->getResult(0)))
     return Compute::AsWritten;
-  return computesLow && !isOneRow(product) ? Compute::Low : Compute::Expanded;
+  bool isLow = fallbacks.computesLow && !hasFewRows(product) && (!isa<AttentionOp>(product) || fallbacks.ofAttention.empty());
+  return isLow ? Compute::Low : isa<MatmulOp, ConvOp>(product) ? Compute::Expanded : Compute::Wide;
 }
 
 // True where the reader at `use` works on low elements as well as on f32.
@@ -171,13 +169,13 @@ bool PrecisionLowering::takesLow(OpOperand &use) const {
     return true;
   if (auto generic = dyn_cast<linalg::GenericOp>(owner))
     return generic.isDpsInput(&use);
-  if (!isa<MatmulOp, ConvOp>(owner))
+  if (!isProduct(owner))
     return carriers.contains(owner);
-  if (&use == inputOf(owner))
-    return computeOf(owner) == Compute::Low;
-  if (&use == weightOf(owner))
-    return computeOf(owner) == Compute::Low ||
-           (computeOf(owner) == Compute::Expanded && rootOf(use.get()).getDefiningOp<LoadGlobalOp>());
+  if (llvm::is_contained(multipliedOperands(owner), &use))
+    return isLow(owner) || (&use == weightOf(owner) && computeOf(owner) == Compute::Expanded &&
+                            rootOf(use.get()).getDefiningOp<LoadGlobalOp>());
+  if (!isa<MatmulOp, ConvOp>(owner))
+    return false;
   auto extras = isa<MatmulOp>(owner) ? cast<MatmulOp>(owner).getExtras() : cast<ConvOp>(owner).getExtras();
   return llvm::is_contained(extras, use.get());
 }
@@ -212,10 +210,10 @@ std::string PrecisionLowering::refusal(GlobalOp global, ArrayRef<LoadGlobalOp> l
   for (LoadGlobalOp load : loads) {
     bool inInit = load->getParentOfType<func::FuncOp>().getSymName() == initFunctionName;
     forEachRead(load.getResult(), [&](OpOperand &use) {
-      bool isProduct = isa<MatmulOp, ConvOp>(use.getOwner());
-      if (isHoisted && !(isProduct && takesLow(use) && computeOf(use.getOwner()) == Compute::Low))
+      bool isMultiplied = isProduct(use.getOwner());
+      if (isHoisted && !(isMultiplied && takesLow(use) && isLow(use.getOwner())))
         reason = "it is computed at load and read in f32";
-      else if (!isProduct && !global.getIsParameter())
+      else if (!isMultiplied && !global.getIsParameter())
         reason = "it is a buffer that is not only multiplied";
       else if (!takesLow(use) && !inInit)
         reason = "an op reads it that needs f32";
@@ -230,7 +228,7 @@ void PrecisionLowering::narrow(GlobalOp global, ArrayRef<LoadGlobalOp> loads) {
   if (global.getKind() == GlobalKind::Weight)
     global.setRecordTypeAttr(TypeAttr::get(type.getElementType()));
   for (LoadGlobalOp load : loads)
-    narrowReads(load.getResult(), low, carriers);
+    narrowReads(load.getResult(), low, takers);
   module.walk([&](StoreGlobalOp store) {
     if (store.getGlobal() == global.getSymName())
       store.getValueMutable().assign(converted(store.getValue(), low));
@@ -243,6 +241,9 @@ void PrecisionLowering::narrowConstants() {
   for (auto &[op, loadsOfOne] : loads) // first, since it decides how products compute, and they what others may be
     if (cast<GlobalOp>(op).getKind() == GlobalKind::Weight && !refusalOfRange(cast<GlobalOp>(op)).empty())
       beyondRange.insert_range(llvm::map_range(loadsOfOne, [](LoadGlobalOp load) { return load.getResult(); }));
+  for (Operation *op : ops)
+    if (isa<AttentionOp, GroupedMatmulOp>(op) && isLow(op))
+      takers.insert(op);
   for (auto &[op, loadsOfOne] : loads) {
     auto global = cast<GlobalOp>(op);
     auto type = cast<RankedTensorType>(global.getType());
@@ -257,11 +258,15 @@ void PrecisionLowering::narrowConstants() {
 
 //===--- values ------------------------------------------------------------------------------------------------------===//
 
-bool PrecisionLowering::canStoreLow(Value value) const {
-  bool readersTakeIt = isF32(value) && canStoreNarrow(value);
-  if (readersTakeIt)
-    forEachRead(value, [&](OpOperand &use) { readersTakeIt &= takesLow(use); });
-  return readersTakeIt;
+// Returns why the producer of `value` must not store it low, or nothing.
+std::string PrecisionLowering::refusalOfStorage(Value value) const {
+  if (!isF32(value))
+    return "it is not f32";
+  if (!canStoreNarrow(value))
+    return "its producer stores f32 only";
+  bool readersTakeIt = true;
+  forEachRead(value, [&](OpOperand &use) { readersTakeIt &= takesLow(use); });
+  return readersTakeIt ? "" : "another op reads it that needs f32";
 }
 
 void PrecisionLowering::want(Value operand) {
@@ -272,15 +277,18 @@ void PrecisionLowering::want(Value operand) {
 // From the last op to the first, so that all readers of a value are decided before it.
 void PrecisionLowering::chooseStorage() {
   for (Operation *op : llvm::reverse(ops)) {
-    if (isa<MatmulOp, ConvOp>(op) && computeOf(op) == Compute::Low) {
-      want(inputOf(op)->get());
-      want(weightOf(op)->get());
-    }
+    if (isLow(op))
+      for (OpOperand *operand : multipliedOperands(op))
+        want(operand->get());
     for (Value result : op->getResults())
-      if (wanted.contains(result) && canStoreLow(result))
-        stored.insert(result);
+      if (wanted.contains(result)) {
+        refusals[result] = refusalOfStorage(result);
+        if (refusals[result].empty())
+          stored.insert(result);
+      }
     if (isa<PoolOp, ConcatOp>(op) && stored.contains(op->getResult(0))) {
       carriers.insert(op);
+      takers.insert(op);
       auto carrier = cast<DestinationStyleOpInterface>(op);
       for (OpOperand *input : carrier.getDpsInputOperands())
         want(input->get());
@@ -303,37 +311,67 @@ void PrecisionLowering::narrowOperands() {
     if (carriers.contains(op))
       for (OpOperand *input : cast<DestinationStyleOpInterface>(op).getDpsInputOperands())
         narrowOperand(*input);
-    if (!isa<MatmulOp, ConvOp>(op) || computeOf(op) != Compute::Low)
-      continue;
-    narrowOperand(*inputOf(op));
-    narrowOperand(*weightOf(op));
+    if (isLow(op))
+      for (OpOperand *operand : multipliedOperands(op))
+        narrowOperand(*operand);
   }
 }
 
 //===--- the pass ----------------------------------------------------------------------------------------------------===//
 
-void PrecisionLowering::explainProducts() const {
-  std::string name = low.isBF16() ? "bf16" : "f16";
-  for (Operation *op : ops) {
-    if (isa<AttentionOp>(op) && isF32(op->getOperand(0)))
-      explain(op, "lower-precision", "computed in f32; softmax needs it");
-    if (!isa<MatmulOp, ConvOp>(op))
+static StringRef nameOf(Type low) { return low.isBF16() ? "bf16" : "f16"; }
+
+// Returns why `product`, whose types would allow it, does not compute low.
+std::string PrecisionLowering::whyWide(Operation *product) const {
+  if (!fallbacks.computesLow)
+    return fallbacks.ofProducts.str();
+  if (hasFewRows(product))
+    return isa<AttentionOp>(product) ? "a few queries are bound by reading the keys" : "one row is bound by reading the weight";
+  return fallbacks.ofAttention.str();
+}
+
+std::string PrecisionLowering::decision(Operation *product) const {
+  std::string name = nameOf(low).str();
+  switch (computeOf(product)) {
+  case Compute::AsWritten:
+    return "left as it is; an operand is not f32, or beyond the range of " + name;
+  case Compute::Protected:
+    return "stays f32; the layers behind this leading convolution would amplify its rounding";
+  case Compute::Low:
+    return "multiplies " + name + ", sums in f32" +
+           (isa<AttentionOp>(product) ? "; softmax is f32, its weights are rounded for the second product" : "");
+  case Compute::Wide:
+    return "computed in f32; " + whyWide(product);
+  case Compute::Expanded:
+    bool hasLowWeight = getElementTypeOrSelf(weightOf(product)->get().getType()) == low;
+    return "computed in f32" + (hasLowWeight ? " from a weight stored in " + name : std::string()) + "; " + whyWide(product);
+  }
+  llvm_unreachable("all are handled");
+}
+
+// Says in which type the results of `generic` are computed and stored, where that is a choice.
+void PrecisionLowering::explainValues(linalg::GenericOp generic) const {
+  std::string name = nameOf(low).str();
+  for (Value result : generic->getResults()) {
+    if (!isa<FloatType>(getElementTypeOrSelf(result.getType())))
       continue;
-    bool hasLowWeight = getElementTypeOrSelf(weightOf(op)->get().getType()) == low;
-    switch (computeOf(op)) {
-    case Compute::AsWritten:
-      explain(op, "lower-precision", "left as it is; an operand is not f32, or beyond the range of " + name);
-      break;
-    case Compute::Protected:
-      explain(op, "lower-precision", "stays f32; the layers behind this leading convolution would amplify its rounding");
-      break;
-    case Compute::Low:
-      explain(op, "lower-precision", "multiplies " + name + ", sums in f32");
-      break;
-    case Compute::Expanded:
-      explain(op, "lower-precision", "computed in f32" + (hasLowWeight ? " from a weight stored in " + name : std::string()) +
-                                         (computesLow ? "; one row is bound by reading the weight" : ""));
-    }
+    bool isReduction = generic.getNumReductionLoops() > 0;
+    if (stored.contains(result))
+      explain(generic, "lower-precision", "computed in f32, stored in " + name + "; products multiply it");
+    else if (wanted.contains(result))
+      explain(generic, "lower-precision", "computed and stored in f32 beside a copy in " + name + " that products multiply; " +
+                                              refusals.lookup(result));
+    else if (isReduction && isF32(result))
+      explain(generic, "lower-precision", "reduced in f32; a sum in " + name + " would lose what is small beside it");
+  }
+}
+
+void PrecisionLowering::explainDecisions() const {
+  for (Operation *op : ops) {
+    if (isProduct(op))
+      explain(op, "lower-precision", decision(op));
+    else if (auto generic = dyn_cast<linalg::GenericOp>(op))
+      explainValues(generic);
   }
 }
 
@@ -346,21 +384,21 @@ void PrecisionLowering::run(func::FuncOp main) {
     for (Value result : op->getResults())
       if (stored.contains(result)) {
         storeNarrow(result, low);
-        narrowReads(result, low, carriers);
+        narrowReads(result, low, takers);
       }
   narrowOperands();
-  explainProducts();
+  explainDecisions();
 }
 
 // Warns of products that multiply neither f32 nor the type that was asked for: they are left as the model has them.
 static void warnOfOtherTypes(func::FuncOp main, StringRef precision) {
   llvm::SetVector<Type> others;
   main.walk([&](Operation *op) {
-    if (!isa<MatmulOp, ConvOp>(op))
+    if (!isProduct(op))
       return;
-    Type multiplied = getElementTypeOrSelf(inputOf(op)->get().getType());
-    if (isa<FloatType>(multiplied) && !multiplied.isF32())
-      others.insert(multiplied);
+    Type type = getElementTypeOrSelf(multipliedOperands(op).front()->get().getType());
+    if (isa<FloatType>(type) && !type.isF32())
+      others.insert(type);
   });
   for (Type type : others) {
     std::string name;
@@ -387,7 +425,7 @@ struct LowerPrecision : tenon::impl::LowerPrecisionBase<LowerPrecision> {
     if (!computesLow && !fallback.empty())
       emitWarning(builder.getUnknownLoc()) << "--precision " << precision << " keeps weights in " << precision
                                            << " and computes in f32; " << fallback;
-    PrecisionLowering(getOperation(), low, computesLow).run(main);
+    PrecisionLowering(getOperation(), low, {computesLow, fallback, attentionFallback}).run(main);
   }
 };
 } // namespace

@@ -90,6 +90,8 @@ def LowerPrecision : Tenon_Pass<"lower-precision", "::mlir::ModuleOp"> {
     Option<"computesLow", "computes-low", "bool", "false",
            "multiply in the half-width type, with f32 sums; else only weights are stored in it">,
     Option<"fallback", "fallback", "std::string", "\"\"", "why not, to be warned about">,
+    Option<"attentionFallback", "attention-fallback", "std::string", "\"\"",
+           "why attention multiplies f32 all the same; empty: it multiplies the half-width type">,
   ];
 }
 

@@ -49,6 +49,7 @@ static void addPrecisionPasses(OpPassManager &passes, const CompileOptions &opti
   precision.precision = options.precision;
   precision.fallback = target.whyNotFaster(options.precision);
   precision.computesLow = precision.fallback.empty();
+  precision.attentionFallback = target.whyAttentionIsWide(options.precision);
   // After epilogues are fused: what is inside of a product is never rounded. Before kernels form: roundings join them.
   passes.addPass(createLowerPrecision(precision));
   passes.addPass(createHoistConstants()); // conversions of constants that could not be made in the artefact

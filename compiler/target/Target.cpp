@@ -237,6 +237,12 @@ std::string Target::whyNotFaster(StringRef precision) const {
   return llvm::formatv("cpu '{0}' multiplies bf16 at {1:f1} times the rate of f32", cpuDescription, bf16Rate);
 }
 
+// On x86-64 attention is made of tiles of oneDNN's that multiply f32, and every task that reads low operands would extend them.
+std::string Target::whyAttentionIsWide(StringRef precision) const {
+  std::string reason = whyNotFaster(precision);
+  return reason.empty() && arch == "x86_64" ? "its tiles multiply f32 on x86-64" : reason;
+}
+
 std::string Target::featureString() const {
   return llvm::join(llvm::map_range(features, [](const std::string &feature) { return "+" + feature; }), ",");
 }

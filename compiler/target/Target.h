@@ -56,6 +56,9 @@ struct Target {
   /// Why products are no faster in `precision` ("bf16", "f16") than in f32; empty where they are.
   std::string whyNotFaster(llvm::StringRef precision) const;
 
+  /// Why attention multiplies f32 under `precision`; empty where it multiplies that type.
+  std::string whyAttentionIsWide(llvm::StringRef precision) const;
+
   /// Vector registers that a loop's constants share with its values; 0 where arithmetic reads constants from memory.
   unsigned registersOfConstants() const { return arch == "x86_64" ? 0 : numVectorRegisters; }
 

@@ -1,6 +1,8 @@
 // RUN: tenon-opt %s --lower-precision="precision=bf16 computes-low" --canonicalize --split-input-file 2>/dev/null | FileCheck %s
 // RUN: tenon-opt %s --lower-precision="precision=f16 fallback=why" --canonicalize --split-input-file 2>/dev/null | FileCheck %s --check-prefix=F16
 // RUN: tenon-opt %s --lower-precision="precision=f16 fallback=why" --split-input-file 2>&1 >/dev/null | FileCheck %s --check-prefix=WHY
+// RUN: tenon-opt %s --lower-precision="precision=bf16 computes-low" --split-input-file 2>&1 >/dev/null | FileCheck %s --check-prefix=LOW
+// RUN: tenon-opt %s --lower-precision="precision=bf16 computes-low attention-fallback=tiles" --split-input-file 2>&1 >/dev/null | FileCheck %s --check-prefix=TILES
 // RUN: tenon-opt %s --lower-precision="precision=f32" --split-input-file 2>&1 >/dev/null | FileCheck %s --check-prefix=F32
 
 // WHY: warning: --precision f16 keeps weights in f16 and computes in f32; why
@@ -15,13 +17,15 @@
 // CHECK: %[[X:.*]] = linalg.generic {{.*}} ins(%arg0 : tensor<4x8xf32>)
 // CHECK-NEXT: ^bb0(%{{.*}}: f32, %{{.*}}: bf16):
 // CHECK-NEXT: arith.negf
-// CHECK-NEXT: arith.truncf
+// CHECK-NEXT: arith.truncf %{{.*}} fastmath<contract> : f32 to bf16
 // CHECK: %[[M:.*]] = tenon.matmul ins(%[[X]], %{{.*}} : tensor<4x8xbf16>, tensor<8x8xbf16>) bias(%{{.*}} : tensor<8xf32>) outs(%{{.*}} : tensor<4x8xf32>)
 // CHECK: return %[[M]]
 // F16: tenon.global @w : tensor<8x8xf16> weight
 // F16: %[[X:.*]] = linalg.generic {{.*}} ins(%arg0 : tensor<4x8xf32>) outs(%{{.*}} : tensor<4x8xf32>)
 // F16: tenon.matmul ins(%[[X]], %{{.*}} : tensor<4x8xf32>, tensor<8x8xf16>) bias(%{{.*}} : tensor<8xf32>) outs(%{{.*}} : tensor<4x8xf32>)
-// WHY: lower-precision: computed in f32 from a weight stored in f16
+// WHY: lower-precision: computed in f32 from a weight stored in f16; why
+// LOW: lower-precision: computed in f32, stored in bf16; products multiply it
+// LOW: lower-precision: multiplies bf16, sums in f32
 tenon.global @w : tensor<8x8xf32> weight {is_parameter, magnitude = 2.0 : f64, record = "r"}
 tenon.global @b : tensor<8xf32> weight {is_parameter, magnitude = 2.0 : f64, record = "r", offset = 256 : i64}
 func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
@@ -190,4 +194,77 @@ func.func @main(%x: tensor<4x8xf16>, %w: tensor<8x8xf16>) -> tensor<4x8xf16> {
   %m = tenon.matmul ins(%x, %w : tensor<4x8xf16>, tensor<8x8xf16>) outs(%e : tensor<4x8xf16>)
       epilogue [] -> tensor<4x8xf16>
   return %m : tensor<4x8xf16>
+}
+
+// -----
+
+#id2 = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+
+// Tests that attention multiplies low values and passes one on where the target has such products, that a few queries do not, and
+// that a reduction whose result is multiplied is f32 beside a rounded copy.
+// CHECK: func.func @main
+// CHECK: %[[A:.*]] = tenon.attention ins(%{{.*}} : tensor<1x2x8x16xbf16>, tensor<1x2x9x16xbf16>, tensor<1x2x9x16xbf16>) mask(%arg2 : tensor<9xf32>) outs(%{{.*}} : tensor<1x2x8x16xbf16>)
+// CHECK: %[[V:.*]] = tenon.reshape %[[A]] : tensor<1x2x8x16xbf16> to tensor<16x16xbf16>
+// CHECK: tenon.matmul ins(%[[V]],
+// CHECK: tenon.attention ins(%arg1, %arg1, %arg1 : tensor<1x2x4x16xf32>, tensor<1x2x4x16xf32>, tensor<1x2x4x16xf32>) outs(%{{.*}} : tensor<1x2x4x16xf32>)
+// F16: tenon.attention ins(%{{.*}} : tensor<1x2x8x16xf32>, tensor<1x2x9x16xf32>, tensor<1x2x9x16xf32>)
+// LOW: lower-precision: multiplies bf16, sums in f32; softmax is f32, its weights are rounded for the second product
+// LOW: lower-precision: computed in f32; a few queries are bound by reading the keys
+// LOW: lower-precision: computed and stored in f32 beside a copy in bf16 that products multiply; its producer stores f32 only
+// LOW: lower-precision: reduced in f32; a sum in bf16 would lose what is small beside it
+// TILES: lower-precision: computed in f32; tiles
+// TILES: lower-precision: computed in f32; a few queries are bound by reading the keys
+// WHY: lower-precision: computed in f32; why
+tenon.global @w : tensor<16x16xf32> weight {is_parameter, magnitude = 2.0 : f64, record = "r"}
+func.func @main(%q: tensor<1x2x8x16xf32>, %few: tensor<1x2x4x16xf32>, %mask: tensor<9xf32>, %kv: tensor<1x2x9x16xf32>)
+    -> (tensor<16x16xf32>, tensor<1x2x4x16xf32>, tensor<8x16xf32>, tensor<8xf32>) {
+  %w = tenon.load_global @w : tensor<16x16xf32>
+  %e = tensor.empty() : tensor<1x2x8x16xf32>
+  %a = tenon.attention ins(%q, %kv, %kv : tensor<1x2x8x16xf32>, tensor<1x2x9x16xf32>, tensor<1x2x9x16xf32>)
+      mask(%mask : tensor<9xf32>) outs(%e : tensor<1x2x8x16xf32>) scale 2.500000e-01 -> tensor<1x2x8x16xf32>
+  %v = tenon.reshape %a : tensor<1x2x8x16xf32> to tensor<16x16xf32>
+  %e2 = tensor.empty() : tensor<16x16xf32>
+  %m = tenon.matmul ins(%v, %w : tensor<16x16xf32>, tensor<16x16xf32>) outs(%e2 : tensor<16x16xf32>) epilogue [] -> tensor<16x16xf32>
+  %e3 = tensor.empty() : tensor<1x2x4x16xf32>
+  %b = tenon.attention ins(%few, %few, %few : tensor<1x2x4x16xf32>, tensor<1x2x4x16xf32>, tensor<1x2x4x16xf32>)
+      outs(%e3 : tensor<1x2x4x16xf32>) scale 2.500000e-01 -> tensor<1x2x4x16xf32>
+  %zero = arith.constant 0.0 : f32
+  %e4 = tensor.empty() : tensor<8x16xf32>
+  %f4 = linalg.fill ins(%zero : f32) outs(%e4 : tensor<8x16xf32>) -> tensor<8x16xf32>
+  %ab = tenon.reshape %q : tensor<1x2x8x16xf32> to tensor<2x8x16xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d1, d2)>],
+                       iterator_types = ["reduction", "parallel", "parallel"]}
+      ins(%ab : tensor<2x8x16xf32>) outs(%f4 : tensor<8x16xf32>) {
+  ^bb0(%x: f32, %o: f32):
+    %t = arith.addf %o, %x : f32
+    linalg.yield %t : f32
+  } -> tensor<8x16xf32>
+  %p = tenon.matmul ins(%s, %w : tensor<8x16xf32>, tensor<16x16xf32>) outs(%e4 : tensor<8x16xf32>) epilogue [] -> tensor<8x16xf32>
+  %e5 = tensor.empty() : tensor<8xf32>
+  %f5 = linalg.fill ins(%zero : f32) outs(%e5 : tensor<8xf32>) -> tensor<8xf32>
+  %r = linalg.generic {indexing_maps = [#id2, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%p : tensor<8x16xf32>) outs(%f5 : tensor<8xf32>) {
+  ^bb0(%x: f32, %o: f32):
+    %t = arith.addf %o, %x : f32
+    linalg.yield %t : f32
+  } -> tensor<8xf32>
+  return %m, %b, %p, %r : tensor<16x16xf32>, tensor<1x2x4x16xf32>, tensor<8x16xf32>, tensor<8xf32>
+}
+
+// -----
+
+// Tests that products of groups multiply low matrices, which are converted in the artefact.
+// CHECK: tenon.global @w : tensor<4x16x8xbf16> weight
+// CHECK: tenon.grouped_matmul ins(%{{.*}}, %{{.*}}, %arg1 : tensor<9x16xbf16>, tensor<4x16x8xbf16>, tensor<4xi32>) outs(%{{.*}} : tensor<9x8xf32>)
+// F16: tenon.global @w : tensor<4x16x8xf32> weight
+// WHY: constant 'w' stays f32; an op reads it that needs f32
+// WHY: lower-precision: computed in f32; why
+tenon.global @w : tensor<4x16x8xf32> weight {is_parameter, magnitude = 2.0 : f64, record = "r"}
+func.func @main(%x: tensor<9x16xf32>, %ends: tensor<4xi32>) -> tensor<9x8xf32> {
+  %w = tenon.load_global @w : tensor<4x16x8xf32>
+  %e = tensor.empty() : tensor<9x8xf32>
+  %m = tenon.grouped_matmul ins(%x, %w, %ends : tensor<9x16xf32>, tensor<4x16x8xf32>, tensor<4xi32>) outs(%e : tensor<9x8xf32>)
+      -> tensor<9x8xf32>
+  return %m : tensor<9x8xf32>
 }

@@ -61,6 +61,9 @@ TEST_CASE("what half-width products gain is a fact of each CPU") {
   CHECK(resolved("aarch64", "neoverse-n1").bf16Rate == 0);
   CHECK(resolved("x86_64", "znver5").whyNotFaster("bf16").empty());
   CHECK(resolved("x86_64", "haswell").whyNotFaster("bf16") == "cpu 'haswell' has no bf16 products");
+  CHECK(resolved("x86_64", "znver5").whyAttentionIsWide("bf16") == "its tiles multiply f32 on x86-64");
+  CHECK(resolved("x86_64", "haswell").whyAttentionIsWide("bf16") == "cpu 'haswell' has no bf16 products");
+  CHECK(resolved("aarch64", "neoverse-v1").whyAttentionIsWide("bf16").empty());
   CHECK(resolved("aarch64", "neoverse-v2").whyNotFaster("f16") ==
         "no CPU that Tenon knows multiplies f16 with f32 sums faster than f32");
   Target slow = resolved("x86_64", "skylake-avx512");
