@@ -6,7 +6,6 @@
 
 #include "AttentionProducts.h"
 #include "Convert.h"
-#include "TransposeRows.h"
 
 using namespace tenon;
 using namespace tenon::library;
@@ -59,7 +58,7 @@ void WideProducts::readKeys(AttentionHead head, int64_t firstKey, int64_t numKey
   keyStride = roundUp(numKeys, keyGranule);
   keys = rowsOf(call.key, head.b, head.group, firstKey, numKeys, keyRows);
   if (!call.usesDots)
-    transposeRows(keys.data, keys.stride, numKeys, call.width, keyStride, transposedKeys);
+    loops.transposeRows(keys.data, keys.stride, numKeys, call.width, keyStride, transposedKeys);
   values = rowsOf(call.value, head.b, head.group, firstKey, numKeys, valueRows);
 }
 

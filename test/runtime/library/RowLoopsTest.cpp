@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -191,3 +192,51 @@ TEST_CASE("row loops: a row of scores without a number is no row that sees nothi
   rowLoops().softmaxRow(scores.data(), nullptr, 40, 48, max, sum);
   CHECK(std::isnan(sum));
 }
+
+TEST_CASE("row loops: transposition fills up with zeros") {
+  for (int64_t count : {1, 5, 15, 16, 17, 40, 64, 130})
+    for (int64_t length : {1, 3, 16, 21, 64}) {
+      CAPTURE(count, length);
+      int64_t stride = length + 3, numRows = (count + 15) / 16 * 16;
+      std::vector<float> rows = randomFloats(count * stride, 7), columns(length * numRows + 1, -1);
+      rowLoops().transposeRows(rows.data(), stride, count, length, numRows, columns.data());
+      bool areEqual = true;
+      for (int64_t c = 0; c < length; ++c)
+        for (int64_t r = 0; r < numRows; ++r)
+          areEqual &= columns[c * numRows + r] == (r < count ? rows[r * stride + c] : 0);
+      CHECK(areEqual);
+      CHECK(columns.back() == -1);
+    }
+}
+
+static void advance(const GateRow<float> &row) { rowLoops().advanceGates32(row); }
+static void advance(const GateRow<double> &row) { rowLoops().advanceGates64(row); }
+
+// The functions of gates in isolation: a cell is a tangent; a GRU whose candidate is zero scales its state by a sigmoid.
+template <typename Real> static void checkGates(double bound) {
+  std::vector<Real> inputs = {0,   Real(-0.0), Real(1e-30), Real(-1e-30), Real(1e-4), 88, -88,
+                              1000, -1000,      Real(1e30),  INFINITY,     -INFINITY,  NAN};
+  for (double x = -50; x <= 50; x += 0.0137)
+    inputs.push_back(static_cast<Real>(x));
+  auto count = static_cast<int64_t>(inputs.size());
+  std::vector<Real> zeros(3 * count), gates(3 * count), state(count, 1), next(count);
+  advance(GateRow<Real>{RecurrenceKind::Tanh, inputs.data(), gates.data(), nullptr, nullptr, next.data(), count});
+  auto check = [&](auto function) {
+    for (int64_t i = 0; i < count; ++i) {
+      double x = inputs[i], expected = function(x);
+      CAPTURE(x, next[i]);
+      if (std::isnan(x))
+        CHECK(std::isnan(next[i]));
+      else
+        CHECK(std::abs(next[i] - expected) <= bound * std::abs(expected) + static_cast<double>(std::numeric_limits<Real>::min()));
+    }
+  };
+  check([](double x) { return std::tanh(x); });
+  std::fill(gates.begin(), gates.end(), Real(0));
+  std::copy(inputs.begin(), inputs.end(), gates.begin() + count);
+  advance(GateRow<Real>{RecurrenceKind::Gru, zeros.data(), gates.data(), nullptr, state.data(), next.data(), count});
+  check([](double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); });
+}
+
+TEST_CASE("row loops: gates of f32") { checkGates<float>(4e-7); }
+TEST_CASE("row loops: gates of f64") { checkGates<double>(1e-15); }

@@ -4,101 +4,94 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// Written once for vectors of f32 and for single f64 elements.
+// Written once for vectors of f32 and of f64. Each transcendental function has a loop of its own over the row, which is in the
+// cache: the constants of two are more than Arm's registers hold, and would be read from the stack in each iteration.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "Math.h"
+#include "MathOfDoubles.h"
 #include "RowLoops.h"
-
-#include <cmath>
 
 #pragma clang fp contract(fast)
 
 TENON_LOOPS_BEGIN
 
-struct One {};
-TENON_INLINE double load(const double *from, One) { return *from; }
-TENON_INLINE void store(double *to, double value, One) { *to = value; }
-TENON_INLINE void applySigmoid(double &x) { x = 1 / (1 + std::exp(-x)); }
-TENON_INLINE void applyTanh(double &x) { x = std::tanh(x); }
-TENON_INLINE void applyRelu(double &x) { x = x < 0 ? 0 : x; }
-TENON_INLINE void applyRelu(Floats &x) { x = x < 0 ? splat(0) : x; }
-
-/// gate = what gate `number` sums up to at `at`.
-template <typename Value, typename Real, typename Extent>
-static TENON_INLINE void sumGate(Value &gate, const GateRow<Real> &row, int number, int64_t at, Extent extent) {
-  int64_t offset = number * row.length + at;
-  gate = load(row.projected + offset, extent) + load(row.gates + offset, extent);
+/// A loop over the row's elements, or over those of several gates.
+template <typename Real, typename Body> static TENON_INLINE void forEach(int64_t count, const Body &body) {
+  forEachVector<longLoop, Real>(count, body);
 }
 
-template <typename Value, typename Real, typename Extent>
-static TENON_INLINE void advanceLstm(const GateRow<Real> &row, int64_t at, Extent extent) {
-  Value input, forget, candidate, output, cell = load(row.cell + at, extent);
-  sumGate(input, row, 0, at, extent);
-  sumGate(forget, row, 1, at, extent);
-  sumGate(candidate, row, 2, at, extent);
-  sumGate(output, row, 3, at, extent);
-  applySigmoid(input);
-  applySigmoid(forget);
-  applyTanh(candidate);
-  applySigmoid(output);
-  cell = forget * cell + input * candidate;
-  store(row.cell + at, cell, extent);
-  applyTanh(cell);
-  store(row.next + at, output * cell, extent);
+/// What a gate sums up to, `offset` elements into the gates.
+template <typename Real, typename Extent>
+static TENON_INLINE auto sumOfGate(const GateRow<Real> &row, int64_t offset, Extent extent) {
+  return load(row.projected + offset, extent) + load(row.gates + offset, extent);
 }
 
-template <typename Value, typename Real, typename Extent>
-static TENON_INLINE void advanceGru(const GateRow<Real> &row, int64_t at, Extent extent) {
-  int64_t offset = 2 * row.length + at;
-  Value reset, update, state = load(row.state + at, extent);
-  sumGate(reset, row, 0, at, extent);
-  sumGate(update, row, 1, at, extent);
-  applySigmoid(reset);
-  applySigmoid(update);
-  Value candidate = load(row.projected + offset, extent) + reset * load(row.gates + offset, extent);
-  applyTanh(candidate);
-  store(row.next + at, (state - candidate) * update + candidate, extent);
+/// Gates [first, end) become sigmoids of what they sum up to.
+template <typename Real> static TENON_INLINE void openGates(const GateRow<Real> &row, int64_t first, int64_t end) {
+  int64_t begin = first * row.length;
+  forEach<Real>((end - first) * row.length, [&](int64_t at, auto extent) TENON_INLINE_BODY {
+    auto gate = sumOfGate(row, begin + at, extent);
+    applySigmoid(gate);
+    store(row.gates + begin + at, gate, extent);
+  });
 }
 
-template <typename Value, typename Real, typename Extent, typename Activation>
-static TENON_INLINE void advanceCell(const GateRow<Real> &row, int64_t at, Extent extent, const Activation &activation) {
-  Value next;
-  sumGate(next, row, 0, at, extent);
-  activation(next);
-  store(row.next + at, next, extent);
+template <typename Real> static TENON_INLINE void advanceLstm(const GateRow<Real> &row) {
+  const Real *input = row.gates, *forget = input + row.length, *output = forget + 2 * row.length;
+  openGates(row, 0, 2);
+  openGates(row, 3, 4);
+  forEach<Real>(row.length, [&](int64_t at, auto extent) TENON_INLINE_BODY {
+    auto candidate = sumOfGate(row, 2 * row.length + at, extent);
+    applyTanh(candidate);
+    auto kept = load(forget + at, extent) * load(row.cell + at, extent);
+    store(row.cell + at, kept + load(input + at, extent) * candidate, extent);
+  });
+  forEach<Real>(row.length, [&](int64_t at, auto extent) TENON_INLINE_BODY {
+    auto cell = load(row.cell + at, extent);
+    applyTanh(cell);
+    store(row.next + at, load(output + at, extent) * cell, extent);
+  });
 }
 
-/// A switch around loops, not in one. forEach(body) calls body(at, extent) for all of the row.
-template <typename Value, typename Real, typename ForEach>
-static TENON_INLINE void advance(const GateRow<Real> &row, const ForEach &forEach) {
+template <typename Real> static TENON_INLINE void advanceGru(const GateRow<Real> &row) {
+  const Real *reset = row.gates, *update = reset + row.length;
+  openGates(row, 0, 2);
+  forEach<Real>(row.length, [&](int64_t at, auto extent) TENON_INLINE_BODY {
+    int64_t offset = 2 * row.length + at;
+    auto candidate = load(row.projected + offset, extent) + load(reset + at, extent) * load(row.gates + offset, extent);
+    applyTanh(candidate);
+    auto excess = load(row.state + at, extent) - candidate;
+    store(row.next + at, excess * load(update + at, extent) + candidate, extent);
+  });
+}
+
+template <typename Real, typename Activation>
+static TENON_INLINE void advanceCell(const GateRow<Real> &row, const Activation &activation) {
+  forEach<Real>(row.length, [&](int64_t at, auto extent) TENON_INLINE_BODY {
+    auto next = sumOfGate(row, at, extent);
+    activation(next);
+    store(row.next + at, next, extent);
+  });
+}
+
+/// A switch around loops, not in one.
+template <typename Real> static TENON_INLINE void advance(const GateRow<Real> &row) {
   switch (row.kind) {
   case RecurrenceKind::Lstm:
-    return forEach([&](int64_t at, auto extent) TENON_INLINE_BODY { advanceLstm<Value>(row, at, extent); });
+    return advanceLstm(row);
   case RecurrenceKind::Gru:
-    return forEach([&](int64_t at, auto extent) TENON_INLINE_BODY { advanceGru<Value>(row, at, extent); });
+    return advanceGru(row);
   case RecurrenceKind::Tanh:
-    return forEach([&](int64_t at, auto extent) TENON_INLINE_BODY {
-      advanceCell<Value>(row, at, extent, [](Value &x) TENON_INLINE_BODY { applyTanh(x); });
-    });
+    return advanceCell(row, [](auto &x) TENON_INLINE_BODY { applyTanh(x); });
   case RecurrenceKind::Relu:
-    return forEach([&](int64_t at, auto extent) TENON_INLINE_BODY {
-      advanceCell<Value>(row, at, extent, [](Value &x) TENON_INLINE_BODY { applyRelu(x); });
-    });
+    return advanceCell(row, [](auto &x) TENON_INLINE_BODY { applyRelu(x); });
   }
 }
 
-TENON_MULTIVERSION static void advanceGates32(const GateRow<float> &row) {
-  advance<Floats>(row, [&](const auto &body) TENON_INLINE_BODY { forEachVector<longLoop>(row.length, body); });
-}
-
-static void advanceGates64(const GateRow<double> &row) {
-  advance<double>(row, [&](const auto &body) {
-    for (int64_t at = 0; at < row.length; ++at)
-      body(at, One());
-  });
-}
+TENON_MULTIVERSION static void advanceGates32(const GateRow<float> &row) { advance(row); }
+TENON_MULTIVERSION static void advanceGates64(const GateRow<double> &row) { advance(row); }
 
 void enterGates(RowLoops &loops) {
   loops.advanceGates32 = advanceGates32;

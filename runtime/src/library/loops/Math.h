@@ -72,6 +72,8 @@ TENON_INLINE void applyLog1pUpToOne(Floats &x) {
   x = x > sqrtOf2 - 1 ? p + ln2 : p;
 }
 
+TENON_INLINE void applyRelu(Floats &x) { x = x < 0 ? splat(0) : x; }
+
 /// x = 1 / (1 + exp(-x)), from exp(-|x|), which does not overflow.
 TENON_INLINE void applySigmoid(Floats &x) {
   Floats exponential = x < 0 ? x : -x;

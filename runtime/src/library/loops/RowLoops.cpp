@@ -21,6 +21,7 @@ static RowLoops chooseLoops() {
     sve::enterWindows(loops);
     sve::enterActivations(loops);
     sve::enterGates(loops);
+    sve::enterTransposition(loops);
     return loops;
   }
 #endif
@@ -30,6 +31,7 @@ static RowLoops chooseLoops() {
   baseline::enterWindows(loops);
   baseline::enterActivations(loops);
   baseline::enterGates(loops);
+  baseline::enterTransposition(loops);
   return loops;
 }
 

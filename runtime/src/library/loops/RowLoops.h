@@ -55,6 +55,9 @@ struct RowLoops {
   /// nothing keeps max = -inf and sum = 0. exp is within 2 ULP; results below 2^-126 are zero.
   float (*softmaxRow)(float *scores, const float *mask, int64_t count, int64_t padded, float &max, float &sum);
 
+  /// columns[c * numRows + r] = rows[r * stride + c] for r < count; zero for r in [count, numRows); numRows is a multiple of 16.
+  void (*transposeRows)(const float *rows, int64_t stride, int64_t count, int64_t length, int64_t numRows, float *columns);
+
   //===--- one row times a matrix --------------------------------------------------------------------------------------===//
 
   /// result[n] = sum over k of x[k] * rows[n * stride + k], for n in [0, numRows).
@@ -105,6 +108,7 @@ const RowLoops &rowLoops();
   void enterWindows(RowLoops &loops);                                                                                            \
   void enterActivations(RowLoops &loops);                                                                                        \
   void enterGates(RowLoops &loops);                                                                                              \
+  void enterTransposition(RowLoops &loops);                                                                                      \
   }
 TENON_DECLARE_LOOPS(baseline)
 TENON_DECLARE_LOOPS(sve)

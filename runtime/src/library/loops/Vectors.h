@@ -7,7 +7,8 @@
 // Of fixed length on x86-64, sixteen floats (one AVX-512 register, two of AVX2), and with NEON, one register. With SVE one register
 // of whatever length; its types are no members and no elements of arrays. All have operators, and `mask ? a : b` for each lane.
 //
-// Memory needs no alignment, and is f32, f16 or bf16; registers hold f32. A load or store of `Whole()` is of a whole vector, one
+// Memory needs no alignment, and is f32, f16 or bf16, for which registers hold f32, or f64 (Doubles and Longs: half as many lanes
+// in as many bits). A load or store of `Whole()` is of a whole vector, one
 // of `Part{count}` of the first `count` lanes: the others are zero and not stored.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
@@ -34,13 +35,26 @@ struct Part {
 
 typedef svfloat32_t Floats;
 typedef svint32_t Ints;
+typedef svfloat64_t Doubles;
+typedef svint64_t Longs;
 TENON_INLINE int64_t numLanes() { return static_cast<int64_t>(svcntw()); }
 TENON_INLINE svbool_t lanesOf(Whole) { return svptrue_b32(); }
 TENON_INLINE svbool_t lanesOf(Part part) { return svwhilelt_b32(int64_t(0), part.count); }
 TENON_INLINE Floats splat(float value) { return svdup_f32(value); }
 TENON_INLINE Ints asInts(const Floats &v) { return svreinterpret_s32(v); }
 TENON_INLINE Floats asFloats(const Ints &v) { return svreinterpret_f32(v); }
+TENON_INLINE Doubles splatDouble(double value) { return svdup_f64(value); }
+TENON_INLINE Longs asInts(const Doubles &v) { return svreinterpret_s64(v); }
+TENON_INLINE Doubles asFloats(const Longs &v) { return svreinterpret_f64(v); }
 
+TENON_INLINE svbool_t lanesOfDoubles(Whole) { return svptrue_b64(); }
+TENON_INLINE svbool_t lanesOfDoubles(Part part) { return svwhilelt_b64(int64_t(0), part.count); }
+template <typename Extent> TENON_INLINE Doubles load(const double *from, Extent extent) {
+  return svld1(lanesOfDoubles(extent), from);
+}
+template <typename Extent> TENON_INLINE void store(double *to, const Doubles &v, Extent extent) {
+  svst1(lanesOfDoubles(extent), to, v);
+}
 template <typename Extent> TENON_INLINE Floats load(const float *from, Extent extent) { return svld1(lanesOf(extent), from); }
 template <typename Extent> TENON_INLINE Floats load(const BFloat16 *from, Extent extent) {
   return svreinterpret_f32(svld1uh_s32(lanesOf(extent), &from->bits) << 16);
@@ -95,6 +109,8 @@ inline constexpr int64_t fixedLanes = 4;
 #endif
 typedef float Floats __attribute__((vector_size(fixedLanes * 4)));
 typedef int32_t Ints __attribute__((vector_size(fixedLanes * 4)));
+typedef double Doubles __attribute__((vector_size(fixedLanes * 4)));
+typedef int64_t Longs __attribute__((vector_size(fixedLanes * 4)));
 typedef uint32_t Words __attribute__((vector_size(fixedLanes * 4)));
 typedef uint16_t Halves __attribute__((vector_size(fixedLanes * 2)));
 typedef _Float16 HalfFloats __attribute__((vector_size(fixedLanes * 2)));
@@ -105,7 +121,9 @@ TENON_INLINE int64_t numLanes() { return fixedLanes; }
 TENON_INLINE Floats splat(float value) { return Floats{} + value; }
 TENON_INLINE Ints asInts(const Floats &v) { return reinterpret_cast<Ints>(v); }
 TENON_INLINE Floats asFloats(const Ints &v) { return reinterpret_cast<Floats>(v); }
-
+TENON_INLINE Doubles splatDouble(double value) { return Doubles{} + value; }
+TENON_INLINE Longs asInts(const Doubles &v) { return reinterpret_cast<Longs>(v); }
+TENON_INLINE Doubles asFloats(const Longs &v) { return reinterpret_cast<Doubles>(v); }
 
 template <typename Vector> struct __attribute__((packed, may_alias)) InMemory {
   Vector value;
@@ -139,6 +157,9 @@ template <typename Vector, typename Element> TENON_INLINE void storeLanes(Elemen
 }
 
 template <typename Extent> TENON_INLINE Floats load(const float *from, Extent extent) { return loadLanes<Floats>(from, extent); }
+template <typename Extent> TENON_INLINE Doubles load(const double *from, Extent extent) {
+  return loadLanes<Doubles>(from, extent);
+}
 template <typename Extent> TENON_INLINE Floats load(const BFloat16 *from, Extent extent) {
   return asFloats(__builtin_convertvector(loadLanes<Halves>(&from->bits, extent), Ints) << 16);
 }
@@ -163,6 +184,7 @@ TENON_INLINE Floats orElse(const Floats &v, Part part, float other) {
 }
 
 template <typename Extent> TENON_INLINE void store(float *to, const Floats &v, Extent extent) { storeLanes(to, v, extent); }
+template <typename Extent> TENON_INLINE void store(double *to, const Doubles &v, Extent extent) { storeLanes(to, v, extent); }
 template <typename Extent> TENON_INLINE void storeHalves(uint16_t *to, const Ints &v, Extent extent) {
   storeLanes(to, __builtin_convertvector(v, Halves), extent);
 }
@@ -210,9 +232,16 @@ inline constexpr int shortLoop = 1, mediumLoop = 1, longLoop = 1;
 inline constexpr int shortLoop = 4, mediumLoop = 2, longLoop = 1;
 #endif
 
-/// Calls body(first, Whole()) for each whole vector of `count` elements, and body(first, Part) for those behind them.
-template <int unrolling = shortLoop, typename Body> TENON_INLINE void forEachVector(int64_t count, const Body &body) {
-  int64_t first = 0, lanes = numLanes();
+/// Lanes of the vectors whose elements are `Real`.
+template <typename Real> TENON_INLINE int64_t numLanesOf() {
+  return numLanes() * static_cast<int64_t>(sizeof(float)) / static_cast<int64_t>(sizeof(Real));
+}
+
+/// Calls body(first, Whole()) for each whole vector of `count` elements, and body(first, Part) for those behind them. `Real` is
+/// the type of registers.
+template <int unrolling = shortLoop, typename Real = float, typename Body>
+TENON_INLINE void forEachVector(int64_t count, const Body &body) {
+  int64_t first = 0, lanes = numLanesOf<Real>();
 #pragma clang loop unroll_count(unrolling)
   for (; first + lanes <= count; first += lanes)
     body(first, Whole());
