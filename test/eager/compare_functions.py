@@ -36,6 +36,18 @@ def ops_under_other_names(x, f, i, a, b):
             x.sum_to_size(1, 5), i.sum_to_size(4, 1), torch.addbmm(x, a, b, beta=.5, alpha=2))
 
 
+#--- remainders ---
+
+SPECIAL = constant([0.0, -0.0, 1.0, -1.5, 3.0, 0.25, -1e-40, 3e38, -7e30, 1.2e-38, INF, -INF, NAN])
+
+
+@snippet(SPECIAL, floats(40), floats(40))
+def remainders_of_floats(special, x, y):
+    pairs = [(special[:, None].to(dtype), special.to(dtype)) for dtype in (torch.float32, torch.float64, torch.float16, HALF)]
+    return (*(f(a, b) for a, b in pairs for f in (torch.fmod, torch.remainder)), torch.fmod(x, y), torch.remainder(x * 128, y),
+            torch.fmod(x * 2.0**100, y), torch.fmod(x.double() * 2.0**900, y), torch.fmod(x, 0.5), 7 % y)
+
+
 #--- reductions and order statistics ---
 
 

@@ -39,6 +39,14 @@ def pointwise(x):
     return x * 2 + x.exp(), F.gelu(x), torch.where(x > 0, x.sqrt(), -x), x.t() + 1
 
 
+@family(rows)
+def remainders(x):
+    """Of operands that are exact in f32, so that f64 has the same quotients; one of them is far beyond the mantissa."""
+    other = x.flip(-1)
+    return (torch.fmod(x, 0.375), torch.fmod(x, other), torch.remainder(x * 1024, -0.625), torch.remainder(x, other),
+            torch.floor_divide(x * 64, 0.75), torch.fmod(x * 2.0**80, 3), torch.fmod(x.double() * 2.0**900, other.double()))
+
+
 @family(rows, NON_EMPTY)
 def reductions(x):
     return x.sum(-1), x.amax(-1), x.argmin(-1), x.sum(0), x.mean(), (x > 0).any(-1), x.prod(-1)

@@ -214,25 +214,3 @@ func.func private @rounds_in_memory(%a: memref<16xf32>, %h: memref<16xf16>, %o: 
   bufferization.materialize_in_destination %r in restrict writable %o : (tensor<16xf32>, memref<16xf32>) -> ()
   return
 }
-
-// -----
-
-#n = affine_map<(i) -> (i)>
-
-// Tests that a remainder of floats, which LLVM cannot take apart on scalable vectors, is scalar code there.
-// CHECK-LABEL: func.func @remainder
-// CHECK: arith.remf {{.*}} : vector<16xf32>
-// SVE-LABEL: func.func @remainder
-// SVE: arith.remf {{.*}} : f32
-func.func private @remainder(%a: memref<1000xf32>, %o: memref<1000xf32>) attributes {tenon.kernel} {
-  %ta = bufferization.to_tensor %a restrict : memref<1000xf32> to tensor<1000xf32>
-  %e = tensor.empty() : tensor<1000xf32>
-  %three = arith.constant 3.0 : f32
-  %r = linalg.generic {indexing_maps = [#n, #n], iterator_types = ["parallel"]} ins(%ta : tensor<1000xf32>) outs(%e : tensor<1000xf32>) {
-  ^bb0(%x: f32, %z: f32):
-    %s = arith.remf %x, %three : f32
-    linalg.yield %s : f32
-  } -> tensor<1000xf32>
-  bufferization.materialize_in_destination %r in restrict writable %o : (tensor<1000xf32>, memref<1000xf32>) -> ()
-  return
-}

@@ -217,6 +217,7 @@ struct BinaryFunction {
 const BinaryFunction binaryF32[] = {
     {"math.powf %x, %y", 0.51, [](double x, double y) { return std::pow(x, y); }},
     {"math.atan2 %x, %y", 0.51, [](double y, double x) { return std::atan2(y, x); }},
+    {"arith.remf %x, %y", 0, [](double x, double y) { return std::fmod(x, y); }},
 };
 
 struct LongFunction {
@@ -420,6 +421,39 @@ TEST_CASE("f64 pow holds its bound") {
         worst.take(std::signbit(exact) == std::signbit(result[i]) ? 0 : inf, x[i], y[i], result[i], 0);
     }
     report("math.powf %x, %y", f64, worst, 1.5);
+  }
+}
+
+TEST_CASE("f64 remainders are exact") {
+  std::vector<double> values = {0, 1, 1.5, 3, 7, 1e-3, 1e300, 0x1p52, 0x1p53 - 1, 0x1p53 + 2, 0x1.fffffffffffffp+1023,
+                                0x1p-1022, 0x1p-1074, 3 * 0x1p-1074, 0x0.fffffffffffffp-1022, 0x1.8p-1022, inf,
+                                std::numeric_limits<double>::quiet_NaN()};
+  for (size_t i = 0, count = values.size(); i < count; ++i)
+    values.push_back(-values[i]);
+  std::vector<double> x, y;
+  for (double a : values)
+    for (double b : values)
+      x.push_back(a), y.push_back(b);
+  uint64_t bits = 1;
+  auto next = [&] { return bits += 0x9e3779b97f4a7c15; };
+  for (int i = 0; i < 100000; ++i) { // all kinds; quotients around the precision; multiples of the divisor
+    x.push_back(std::bit_cast<double>(next())), y.push_back(std::bit_cast<double>(next()));
+    double divisor = std::ldexp(1 + static_cast<double>(next() >> 11) * 0x1p-53, i % 2000 - 1000);
+    x.push_back(std::ldexp(1 + static_cast<double>(next() >> 11) * 0x1p-53, i % 2000 - 1000 + i % 120));
+    y.push_back(divisor);
+    x.push_back(divisor * (i % 1000)), y.push_back(divisor);
+  }
+  padToLanes(x), padToLanes(y);
+  for (int width : {0, lanes}) {
+    std::vector<double> result = evaluate(CompiledFunction("arith.remf %x, %y", "f64", width), x, y);
+    Worst worst;
+    for (size_t i = 0; i < x.size(); ++i) {
+      double exact = std::fmod(x[i], y[i]);
+      bool isSame = std::isnan(exact) ? std::isnan(result[i])
+                                      : std::bit_cast<uint64_t>(exact) == std::bit_cast<uint64_t>(result[i]);
+      worst.take(isSame ? 0 : inf, x[i], y[i], result[i], exact);
+    }
+    report("arith.remf %x, %y", f64, worst, 0);
   }
 }
 

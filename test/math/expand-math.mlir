@@ -3,6 +3,7 @@
 
 // Tests that no transcendental op and no activation is left.
 // NONE-NOT: math.{{exp|log|sin|cos|tan|atan|erf|rsqrt}}
+// NONE-NOT: arith.remf
 // NONE-NOT: tenon.activation
 
 // CHECK-LABEL: @scalar
@@ -76,4 +77,16 @@ func.func @square(%x: vector<[4]xf32>) -> vector<[4]xf32> {
 func.func @tensor(%x: tensor<4xf32>) -> tensor<4xf32> {
   %r = math.sqrt %x : tensor<4xf32>
   return %r : tensor<4xf32>
+}
+
+// Tests that quotients with more bits than the mantissa are reduced in a loop, entered where any lane has one.
+// CHECK-LABEL: @remainder
+// CHECK: %[[LARGE:.*]] = vector.reduction <or>, %{{.*}} : vector<[4]xi1> into i1
+// CHECK: scf.if %[[LARGE]]
+// CHECK: scf.while
+// CHECK: math.floor {{.*}} : vector<[4]xf32>
+// CHECK: math.copysign {{.*}} : vector<[4]xf32>
+func.func @remainder(%x: vector<[4]xf32>, %y: vector<[4]xf32>) -> vector<[4]xf32> {
+  %r = arith.remf %x, %y : vector<[4]xf32>
+  return %r : vector<[4]xf32>
 }

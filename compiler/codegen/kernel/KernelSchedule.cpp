@@ -104,8 +104,7 @@ static unsigned costOf(Operation *op) {
     return 0;
   if (isa<tensor::ExtractOp>(op))
     return gatherCost;
-  if (isa<arith::DivFOp, arith::DivSIOp, arith::DivUIOp, arith::RemFOp, arith::RemSIOp, arith::RemUIOp, math::SqrtOp,
-          math::RsqrtOp>(op))
+  if (isa<arith::DivFOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp, math::SqrtOp, math::RsqrtOp>(op))
     return divisionCost;
   if (auto activation = dyn_cast<ActivationOp>(op)) {
     bool isCheap = llvm::is_contained({Relu, LeakyRelu, Clip, HardSigmoid, HardSwish}, activation.getKind());
@@ -113,6 +112,8 @@ static unsigned costOf(Operation *op) {
   }
   if (isa<math::PowFOp, math::SinOp, math::CosOp, math::TanOp>(op)) // in double precision, or with a long reduction
     return longTranscendentalCost;
+  if (isa<arith::RemFOp>(op)) // a formula, too
+    return transcendentalCost;
   bool isTranscendental = isa_and_present<math::MathDialect>(op->getDialect()) &&
                           !isa<math::AbsFOp, math::AbsIOp, math::FmaOp, math::FloorOp, math::CeilOp, math::CopySignOp,
                                math::RoundOp, math::RoundEvenOp, math::TruncOp>(op);
@@ -173,12 +174,7 @@ static int64_t extractedBytes(const KernelDomain &domain, linalg::GenericOp op, 
   return bytes;
 }
 
-// A remainder of floats is a call of libm, and LLVM has no way from a scalable vector to calls for its elements.
-static bool hasFloatRemainder(linalg::GenericOp op) { return !op.getBody()->getOps<arith::RemFOp>().empty(); }
-
 void Scheduler::chooseVectorDim() {
-  if (shape.scalable && llvm::any_of(domain.generics, hasFloatRemainder))
-    return;
   SmallVector<double> scores(domain.dims.size(), 0);
   auto bytesOf = [&](const Access &access) {
     double bytes = storageBytes(domain.buffers[access.buffer].type.getElementType());

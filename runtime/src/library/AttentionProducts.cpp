@@ -6,6 +6,7 @@
 
 #include "AttentionProducts.h"
 #include "Convert.h"
+#include "loops/RowLoops.h"
 
 using namespace tenon;
 using namespace tenon::library;

@@ -4,7 +4,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 //
-// Every op of `expansions` and tenon.activation becomes its formula of Functions.h, built on f32 or f64, scalars or
+// Every op of the tables and tenon.activation becomes its formula of Functions.h, built on f32 or f64, scalars or
 // vectors of rank one:
 //   f16, bf16        are extended to f32 and rounded back
 //   rank two and up  one formula per row of the last dimension (leading dimensions are fixed)
@@ -48,6 +48,16 @@ const UnaryExpansion unaryExpansions[] = {
     {"math.log1p", functions::log1p}, {"math.log2", functions::log2},   {"math.rsqrt", functions::rsqrt},
     {"math.sin", functions::sin},     {"math.sinh", functions::sinh},   {"math.tan", functions::tan},
     {"math.tanh", functions::tanh},
+};
+
+struct BinaryExpansion {
+  StringLiteral op;
+  Value (*formula)(MathBuilder &, Value, Value);
+};
+
+const BinaryExpansion binaryExpansions[] = {
+    {"arith.remf", functions::fmod},
+    {"math.atan2", functions::atan2},
 };
 
 //===--- pow by a constant -------------------------------------------------------------------------------------------===//
@@ -164,9 +174,10 @@ void expand(Operation *op) {
     return expandActivation(activation);
   if (auto pow = dyn_cast<math::PowFOp>(op))
     return expandPow(pow);
-  if (isa<math::Atan2Op>(op))
-    return replaceByFormula(
-        op, [](MathBuilder &b, ValueRange operands) { return functions::atan2(b, operands[0], operands[1]); });
+  for (const BinaryExpansion &expansion : binaryExpansions)
+    if (op->getName().getStringRef() == expansion.op)
+      return replaceByFormula(
+          op, [&](MathBuilder &b, ValueRange operands) { return expansion.formula(b, operands[0], operands[1]); });
   expandUnary(op);
 }
 
@@ -175,7 +186,7 @@ void expand(Operation *op) {
 void tenon::expandMath(Operation *root) {
   SmallVector<Operation *> candidates;
   root->walk([&](Operation *op) {
-    if (isa<ActivationOp>(op) || isa<math::MathDialect>(op->getDialect()))
+    if (isa<ActivationOp, arith::RemFOp>(op) || isa<math::MathDialect>(op->getDialect()))
       candidates.push_back(op);
   });
   llvm::for_each(candidates, expand);

@@ -63,6 +63,9 @@ Value asin(MathBuilder &b, Value x);           // [f64] 0.51, 4.0
 Value acos(MathBuilder &b, Value x);           // [f64] 0.51, 4.0
 Value atan2(MathBuilder &b, Value y, Value x); // [f64] 0.51
 
+// Remainder.cpp
+Value fmod(MathBuilder &b, Value x, Value y); // exact; a zero has the sign of x
+
 // ErrorFunction.cpp
 Value erf(MathBuilder &b, Value x);  // 6.0, 2.5
 Value erfc(MathBuilder &b, Value x); // [f64] 0.51, 6.0

@@ -7,6 +7,7 @@
 #include "compiler/codegen/kernel/math/MathBuilder.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 
 using namespace mlir;
@@ -80,6 +81,14 @@ Value MathBuilder::shiftLeft(Value a, int count) { return arith::ShLIOp::create(
 Value MathBuilder::shiftRight(Value a, int count) { return arith::ShRUIOp::create(ops, a, bits(count)); }
 Value MathBuilder::shiftRightSigned(Value a, int count) { return arith::ShRSIOp::create(ops, a, bits(count)); }
 Value MathBuilder::intEqual(Value a, Value b) { return arith::CmpIOp::create(ops, arith::CmpIPredicate::eq, a, b); }
+
+Value MathBuilder::intMax(Value a, Value b) { return arith::MaxSIOp::create(ops, a, b); }
+
+Value MathBuilder::any(Value condition) {
+  if (!isa<VectorType>(condition.getType()))
+    return condition;
+  return vector::ReductionOp::create(ops, vector::CombiningKind::OR, condition);
+}
 
 Value MathBuilder::convert(Value a) {
   unsigned from = getElementTypeOrSelf(a).getIntOrFloatBitWidth();

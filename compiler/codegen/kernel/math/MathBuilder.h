@@ -68,6 +68,10 @@ public:
   Value shiftRight(Value a, int count);       ///< logical
   Value shiftRightSigned(Value a, int count); ///< arithmetic
   Value intEqual(Value a, Value b);
+  Value intMax(Value a, Value b); ///< signed
+
+  /// True (one i1) where any lane of `condition` is.
+  Value any(Value condition);
 
   /// `a` converted to this builder's float type; from a wider one it is rounded to nearest.
   Value convert(Value a);

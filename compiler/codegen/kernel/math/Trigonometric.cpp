@@ -16,7 +16,6 @@
 #include "compiler/codegen/kernel/math/Functions.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <cmath>
 #include <limits>
@@ -85,13 +84,6 @@ Reduced reduceFar(MathBuilder &b, Value x) {
   return {turns, wide.select(isFinite, angle, wide.constant(std::numeric_limits<double>::quiet_NaN()))};
 }
 
-/// True where any lane of `condition` is.
-Value any(MathBuilder &b, Value condition) {
-  if (!isa<VectorType>(condition.getType()))
-    return condition;
-  return vector::ReductionOp::create(b.ops, vector::CombiningKind::OR, condition);
-}
-
 /// Replaces `near` by reduceFar in the lanes where f32 `x` is large. `b` has near's type.
 Reduced orFar(MathBuilder &b, MathBuilder &single, Value x, Reduced near) {
   Value isFar = single.less(single.constant(codyWaiteMax), single.abs(x));
@@ -106,7 +98,7 @@ Reduced orFar(MathBuilder &b, MathBuilder &single, Value x, Reduced near) {
   auto nearBranch = [&](OpBuilder &builder, Location location) {
     scf::YieldOp::create(builder, location, ValueRange{near.turns, near.angle});
   };
-  auto branch = scf::IfOp::create(b.ops, any(single, isFar), farBranch, nearBranch);
+  auto branch = scf::IfOp::create(b.ops, single.any(isFar), farBranch, nearBranch);
   return {branch.getResult(0), branch.getResult(1)};
 }
 
