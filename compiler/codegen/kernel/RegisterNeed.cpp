@@ -39,15 +39,34 @@ static Attribute splatOf(Value value) {
   return isa<FloatAttr, IntegerAttr>(constant.getValue()) ? Attribute(constant.getValue()) : Attribute();
 }
 
+// Returns the type as wide as a mask of NEON's: what was compared for it.
+static Type comparedType(Value mask) {
+  while (Operation *op = mask.getDefiningOp()) {
+    if (op->getNumOperands() == 0)
+      break;
+    mask = op->getOperands().back();
+    if (!getElementTypeOrSelf(mask).isInteger(1))
+      return mask.getType();
+  }
+  return {};
+}
+
 static unsigned numRegisters(Type type, VectorShape shape, unsigned lanes) {
   Type element = getElementTypeOrSelf(type);
   if (!element.isIntOrFloat() || isa<MemRefType, TensorType>(type))
     return 0;
-  if (element.isInteger(1))
-    return shape.scalable ? 0 : 1; // predicates have registers of their own
   auto vector = dyn_cast<VectorType>(type);
   unsigned bits = (vector ? vector.getNumElements() : lanes) * element.getIntOrFloatBitWidth();
   return std::max(1u, bits / shape.bits);
+}
+
+static unsigned numRegisters(Value value, VectorShape shape, unsigned lanes) {
+  if (!getElementTypeOrSelf(value).isInteger(1))
+    return numRegisters(value.getType(), shape, lanes);
+  if (shape.scalable)
+    return 0; // predicates have registers of their own
+  Type compared = comparedType(value);
+  return compared ? numRegisters(compared, shape, lanes) : 1;
 }
 
 RegisterNeed tenon::registerNeed(Block &block, VectorShape shape, unsigned lanes) {
@@ -59,7 +78,7 @@ RegisterNeed tenon::registerNeed(Block &block, VectorShape shape, unsigned lanes
       Attribute splat = splatOf(operand.get());
       if (!splat)
         lastUse[operand.get()] = &op;
-      else if (!isImmediate(splat, shape) && numRegisters(operand.get().getType(), shape, lanes) > 0)
+      else if (!isImmediate(splat, shape) && numRegisters(operand.get(), shape, lanes) > 0)
         need.constants[{splat, getElementTypeOrSelf(operand.get().getType())}].push_back(&operand);
     }
   unsigned live = 0;
@@ -68,7 +87,7 @@ RegisterNeed tenon::registerNeed(Block &block, VectorShape shape, unsigned lanes
     // What comes from outside is loaded when it is first wanted; results take the place of operands that end.
     for (Value operand : op.getOperands())
       if (lastUse.contains(operand) && !operand.getDefiningOp() && alive.insert(operand).second)
-        live += numRegisters(operand.getType(), shape, lanes);
+        live += numRegisters(operand, shape, lanes);
     unsigned within = 0;
     for (Region &region : op.getRegions())
       for (Block &inner : region)
@@ -76,10 +95,10 @@ RegisterNeed tenon::registerNeed(Block &block, VectorShape shape, unsigned lanes
     need.numLive = std::max(need.numLive, live + within);
     for (Value operand : op.getOperands())
       if (auto last = lastUse.find(operand); last != lastUse.end() && last->second == &op && alive.erase(operand))
-        live -= numRegisters(operand.getType(), shape, lanes);
+        live -= numRegisters(operand, shape, lanes);
     for (Value result : op.getResults())
       if (lastUse.contains(result) && alive.insert(result).second)
-        live += numRegisters(result.getType(), shape, lanes);
+        live += numRegisters(result, shape, lanes);
     need.numLive = std::max(need.numLive, live);
   }
   return need;

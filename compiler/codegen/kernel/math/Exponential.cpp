@@ -65,7 +65,19 @@ Value expInRange(MathBuilder &b, Value x, int addExponent = 0) {
 double largestExponent(MathBuilder &b) { return b.isDouble() ? 712 : 90; }
 double smallestExponent(MathBuilder &b) { return b.isDouble() ? -746 : -104; }
 
-/// exp(x) / 2, finite up to where sinh and cosh are.
+/// expm1(x) 2^-shift, for x up to the logarithm of the largest number times 2^shift: 2^(n-shift) expm1(r) +
+/// (2^(n-shift) - 2^-shift).
+Value scaledExpm1(MathBuilder &b, Value x, int shift) {
+  Rounded n = roundScaled(b, x, log2e, b.exponentBias() - shift);
+  Value r = subtractLn2(b, x, n.integer);
+  llvm::ArrayRef<double> tail =
+      b.isDouble() ? llvm::ArrayRef(coefficients::expm1F64) : llvm::ArrayRef(coefficients::expm1F32);
+  Value p = b.fma(b.mul(r, r), b.polynomial(r, tail), r);
+  Value power = b.fromBits(b.shiftLeft(n.bits, b.mantissaBits()));
+  return b.fma(power, p, b.sub(power, b.constant(std::ldexp(1.0, -shift))));
+}
+
+/// exp(x) / 2, finite up to where cosh is.
 Value halfExp(MathBuilder &b, Value x) { return expInRange(b, b.atMost(x, largestExponent(b)), -1); }
 
 } // namespace
@@ -87,27 +99,23 @@ Value functions::exp2OfSum(MathBuilder &b, Value x, Value low) {
   return scaleByPower(b, b.fma(r, b.polynomial(r, tail), b.constant(1)), n.bits, 0);
 }
 
-// 2 (2^(n-1) expm1(r) + (2^(n-1) - 1/2)): the power is halved because 2^n overflows before the result does.
+// The half is computed because 2^n overflows before the result does.
 Value functions::expm1(MathBuilder &b, Value x) {
   Value inRange = b.atMost(b.atLeast(x, b.isDouble() ? -40 : -20), b.isDouble() ? 710 : 89);
-  Rounded n = roundScaled(b, inRange, log2e, b.exponentBias() - 1);
-  Value r = subtractLn2(b, inRange, n.integer);
-  llvm::ArrayRef<double> tail =
-      b.isDouble() ? llvm::ArrayRef(coefficients::expm1F64) : llvm::ArrayRef(coefficients::expm1F32);
-  Value p = b.fma(b.mul(r, r), b.polynomial(r, tail), r);
-  Value power = b.fromBits(b.shiftLeft(n.bits, b.mantissaBits()));
-  Value half = b.fma(power, p, b.sub(power, b.constant(0.5)));
+  Value half = scaledExpm1(b, inRange, 1);
   return b.select(b.equal(x, b.constant(0)), x, b.add(half, half)); // -0 stays -0
 }
 
-// expm1 where exp(-x) matters, half of exp above.
+// (t + t / (t + 1)) / 2, t = expm1(|x|), whose quarter is computed; above 22 the quotient is one.
 Value functions::sinh(MathBuilder &b, Value x) {
   if (!b.isDouble())
     return inDouble(b, functions::sinh, x);
   Value magnitude = b.abs(x);
-  Value t = functions::expm1(b, magnitude);
-  Value small = b.mul(b.constant(0.5), b.add(t, b.div(t, b.add(t, b.constant(1)))));
-  return b.copySign(b.select(b.less(b.constant(22), magnitude), halfExp(b, magnitude), small), x);
+  Value quarter = scaledExpm1(b, b.atMost(magnitude, 710.5), 2);
+  Value half = b.add(quarter, quarter), t = b.add(half, half);
+  Value quotient = b.div(half, b.add(t, b.constant(1)));
+  quotient = b.select(b.less(b.constant(22), magnitude), b.constant(0.5), quotient);
+  return b.copySign(b.add(half, quotient), x);
 }
 
 Value functions::cosh(MathBuilder &b, Value x) {

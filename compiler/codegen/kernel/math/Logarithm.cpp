@@ -126,15 +126,20 @@ Value functions::log1p(MathBuilder &b, Value x) {
   return b.select(b.equal(x, b.constant(0)), x, result); // -0 stays -0
 }
 
-// sign(x) log1p(a + a^2 / (1 + sqrt(1 + a^2))), a = |x|; log(2 a) where a^2 is out of reach.
+/// log1p(u), or log(2 a) where a^2 is out of reach: one logarithm of either, whose constants are many.
+static Value log1pOrLogOfTwice(MathBuilder &b, Value u, Value a) {
+  Value isLarge = b.less(b.constant(0x1p+100), a);
+  Value logarithm = functions::log1p(b, b.select(isLarge, a, u));
+  return b.select(isLarge, b.add(logarithm, b.constant(0.69314718055994530942)), logarithm);
+}
+
+// sign(x) log1p(a + a^2 / (1 + sqrt(1 + a^2))), a = |x|
 Value functions::asinh(MathBuilder &b, Value x) {
   if (!b.isDouble())
     return inDouble(b, functions::asinh, x);
-  Value a = b.abs(x), one = b.constant(1);
-  Value large = b.add(functions::log(b, a), b.constant(0.69314718055994530942));
-  Value square = b.mul(a, a);
-  Value small = functions::log1p(b, b.add(a, b.div(square, b.add(one, b.sqrt(b.add(square, one))))));
-  return b.copySign(b.select(b.less(b.constant(0x1p+100), a), large, small), x);
+  Value a = b.abs(x), one = b.constant(1), square = b.mul(a, a);
+  Value u = b.add(a, b.div(square, b.add(one, b.sqrt(b.add(square, one)))));
+  return b.copySign(log1pOrLogOfTwice(b, u, a), x);
 }
 
 // log1p(t + sqrt(2 t + t^2)), t = x - 1
@@ -142,10 +147,9 @@ Value functions::acosh(MathBuilder &b, Value x) {
   if (!b.isDouble())
     return inDouble(b, functions::acosh, x);
   Value t = b.sub(x, b.constant(1));
-  Value large = b.add(functions::log(b, x), b.constant(0.69314718055994530942));
-  Value small = functions::log1p(b, b.add(t, b.sqrt(b.mul(t, b.add(t, b.constant(2))))));
-  small = b.select(b.less(t, b.constant(0)), b.constant(quietNaN), small);
-  return b.select(b.less(b.constant(0x1p+100), x), large, small);
+  Value u = b.add(t, b.sqrt(b.mul(t, b.add(t, b.constant(2)))));
+  u = b.select(b.less(t, b.constant(0)), b.constant(quietNaN), u);
+  return log1pOrLogOfTwice(b, u, x);
 }
 
 // log1p(2 a / (1 - a)) / 2
