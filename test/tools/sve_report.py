@@ -55,6 +55,29 @@ class Rules(unittest.TestCase):
         self.assertEqual([len(loop) for loop in kernel.loops()], [6])
         self.assertIn("spills", list(sve_report.broken_rules(kernel))[0])
 
+    def test_loops_until_no_lane_wants_more_belong_to_their_loop(self):
+        text = """
+.LBB0_1:
+	ld1w	{ z0.s }, p0/z, [x9]
+	cmp	x3, x4
+	b.eq	.LBB0_3
+.LBB0_2:
+	fadd	z0.s, z0.s, z0.s
+	ldr	z1, [sp, #1, mul vl]
+	fcmge	p1.s, p0/z, z0.s, #0.0
+	%s
+	b.ne	.LBB0_2
+.LBB0_3:
+	st1w	{ z0.s }, p0, [x8]
+	cmp	x3, x5
+	b.lt	.LBB0_1
+	ret
+"""
+        by_lanes, by_counter = (sve_report.Kernel("kernel", text % condition) for condition in ("ptest	p0, p1.b", "subs	x6, x6, #1"))
+        self.assertEqual([len(loop) for loop in by_lanes.loops()], [11])
+        self.assertEqual([len(loop) for loop in by_counter.loops()], [5])
+        self.assertIn("spills", list(sve_report.broken_rules(by_lanes))[0])
+
     def test_scalar_code(self):
         kernel = sve_report.Kernel("kernel", ".LBB0_1:\n\tfadd\ts0, s0, s1\n\tb.lt\t.LBB0_1\n", 1, 2)
         self.assertIn("no loop over vectors", list(sve_report.broken_rules(kernel))[0])

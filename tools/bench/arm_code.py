@@ -22,6 +22,22 @@ def dominators_of(successors):
     return dominators
 
 
+# What the last condition of a block is made of: all lanes (SVE's flags, NEON's maximum over the lanes), or a counter.
+OF_LANES = re.compile(r"(ptest|u(max|min)v|cmp\w+\s+p\d)")
+OF_COUNTER = re.compile(r"(cmp|cmn|tst|subs|adds|ands|whilel\w)\s")
+
+
+def ends_by_lanes(loop, blocks, successors):
+    """True where the loop is left because of what its lanes hold, and only so."""
+
+    def is_of_lanes(block):
+        conditions = [line for line in block if OF_LANES.match(line) or OF_COUNTER.match(line)]
+        return bool(conditions) and bool(OF_LANES.match(conditions[-1]))
+
+    exits = [i for i in loop if successors[i] - loop]
+    return bool(exits) and all(is_of_lanes(blocks[i]) for i in exits)
+
+
 class Kernel:
     """A function on vectors: its code, and, for kernels of a compiled module, the launch that calls it."""
 
@@ -51,7 +67,8 @@ class Kernel:
         return blocks, successors
 
     def loops(self):
-        """The innermost loops that work on vectors, as lists of instructions, with the rare branches that are put aside."""
+        """The innermost loops that work on vectors, as lists of instructions, with the rare branches that are put aside and the
+        loops within those."""
         blocks, successors = self.blocks()
         predecessors = [{i for i, after in enumerate(successors) if block in after} for block in range(len(blocks))]
         dominators = dominators_of(successors)
@@ -66,7 +83,9 @@ class Kernel:
                     if block not in inside:
                         inside.add(block)
                         waiting.extend(predecessors[block])
-        innermost = [loop for loop in loops.values() if not any(other < loop for other in loops.values())]
+        # A loop that goes on while any lane wants to is a part of the one around it: most vectors do not enter it.
+        counted = [loop for loop in loops.values() if not ends_by_lanes(loop, blocks, successors)]
+        innermost = [loop for loop in counted if not any(other < loop for other in counted)]
         bodies = [[line for i in sorted(loop) for line in blocks[i]] for loop in innermost]
         return [body for body in bodies if any(VECTOR.search(line) for line in body)]
 
