@@ -84,27 +84,34 @@ def leaky(x):
 # --- products of bf16, with operands beyond a block in every direction, that are constants or not ------------------------------
 
 
-def weight(*shape):
-    """A constant of bf16: made of numbers that are in the program, and so packed at load where products want it packed."""
+@snippet(floats(3, 40, 70), floats(3, 70, 33), floats(2, 6, 15, 15), floats(8, 6, 5, 5))
+def operands_that_interleave(x, y, image, kernel):
+    return (x @ y[:, :, ::2], x[:, :, 1::3] @ y[:, :23, ::2], x @ torch.ones(70, 33, dtype=x.dtype)[:, ::2] + y[:, :40, ::2], F.conv2d(image[:, :, ::2, ::2], kernel[:, :, ::2, ::2]),
+            F.conv2d(image, kernel[:, :, ::2, ::2].clone()) + image[:, :1, :13, :13], F.max_pool2d(image[:, ::2, :, ::2], 2), F.avg_pool2d(image[:, :, ::2, ::2], 3))
+
+
+def weight(like, *shape):
+    """A constant of the type of `like`, with values of bf16: made of numbers that are in the program, and so packed at load where
+    products want it packed."""
     count = torch.Size(shape).numel()
-    return torch.cos(torch.arange(count, dtype=torch.float32) * 1.7).reshape(shape).bfloat16()
+    return torch.cos(torch.arange(count, dtype=torch.float32) * 1.7).reshape(shape).bfloat16().to(like.dtype)
 
 
 @snippet(floats(150, 1030, dtype=torch.bfloat16))
 def products_of_bf16(x):
-    w, bias = weight(300, 1030), weight(300)
-    return F.linear(x, w, bias), x @ w.t().contiguous(), F.linear(x[:5], w).relu(), x[:, ::2] @ w.t()[::2], x[:1] @ weight(1030, 37)
+    w, bias = weight(x, 300, 1030), weight(x, 300)
+    return F.linear(x, w, bias), x @ w.t().contiguous(), F.linear(x[:5], w).relu(), x[:, ::2] @ w.t()[::2], x[:1] @ weight(x, 1030, 37)
 
 
 @snippet(floats(3, 40, 70, dtype=torch.bfloat16), floats(3, 70, 33, dtype=torch.bfloat16))
 def batches_of_bf16(x, y):
-    return x @ y, x @ weight(3, 70, 50), x @ weight(1, 70, 9), x.unsqueeze(1) @ weight(2, 70, 21), x.transpose(1, 2) @ y[:, :40], x @ y[:, :, ::2]
+    return x @ y, x @ weight(x, 3, 70, 50), x @ weight(x, 1, 70, 9), x.unsqueeze(1) @ weight(x, 2, 70, 21), x.transpose(1, 2) @ y[:, :40], x @ y[:, :, ::2]
 
 
 @snippet(floats(1, 48, 13, 14, dtype=torch.bfloat16))
 def convolutions_of_bf16(x):
-    return (F.conv2d(x, weight(600, 48, 1, 1)), F.conv2d(x, weight(40, 48, 7, 7), weight(40), padding=3), F.conv2d(x, weight(36, 16, 3, 3), groups=3, stride=2),
-            F.conv_transpose2d(x, weight(48, 20, 3, 3), stride=2), F.conv2d(x, x[:, :, :3, :3]))
+    return (F.conv2d(x, weight(x, 600, 48, 1, 1)), F.conv2d(x, weight(x, 40, 48, 7, 7), weight(x, 40), padding=3), F.conv2d(x, weight(x, 36, 16, 3, 3), groups=3, stride=2),
+            F.conv_transpose2d(x, weight(x, 48, 20, 3, 3), stride=2), F.conv2d(x, x[:, :, :3, :3]))
 
 
 @snippet(floats(1, 4, 140, 40, dtype=torch.bfloat16), floats(1, 2, 1100, 40, dtype=torch.bfloat16), floats(1, 2, 1100, 27, dtype=torch.bfloat16), booleans(140, 1100))

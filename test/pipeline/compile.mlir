@@ -42,8 +42,8 @@
 // WEIGHTS: c.weights
 
 // MISSING:      {{.*}}import_unsupported.pt2: 2 operations are not supported; rewrite the lines below
-// MISSING-NEXT: aten.linalg_qr.default: no importer row (2 times)
-// MISSING-NEXT: at make_import_fixtures.py:{{[0-9]+}} in forward: q, r = torch.linalg.qr(x)
+// MISSING-NEXT: mine.spin.default: no importer row (2 times)
+// MISSING-NEXT: at make_import_fixtures.py:{{[0-9]+}} in forward: y = spin(x)
 
 // TUNE: tenon: --tune is not built yet; leave it out
 // USAGE: tenon: {{.+}}; see 'tenon --help'

@@ -71,7 +71,7 @@ static memory::desc describeWeight(const ConvCall &call) {
     sizes.insert(sizes.begin(), groups);
     strides.insert(strides.begin(), groupStride);
   }
-  return memory::desc(sizes, *onednn::dataType(weight.dtype), strides);
+  return memory::desc(sizes, *onednn::dataType(weight.dtype), strides, /*allow_empty=*/true);
 }
 
 static memory::desc describeBias(const TensorView *bias, bool isExtended) {
@@ -159,6 +159,8 @@ static bool isSame(const TensorView &a, const TensorView &b) {
 static bool makePrimitive(ConvSite &site, const ConvCall &call, Attempt attempt, ConvPlan &plan) {
   TensorView input = staged(call.input, attempt), output = staged(call.output, attempt);
   memory::desc inputLayout = onednn::describe(input), outputLayout = onednn::describe(output);
+  if (!inputLayout || !outputLayout || !describeWeight(call))
+    return false;
   auto steps = attempt.fusesEpilogue ? onednn::postOps(call.spec.epilogue, call.extras, output) : onednn::PostOps();
   if (!steps)
     return false;

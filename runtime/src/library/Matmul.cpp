@@ -112,6 +112,11 @@ static bool multipliesBf16(const MatmulOperands &operands) {
   return operands.lhs.dtype == DType::BF16 && operands.rhs.dtype == DType::BF16;
 }
 
+/// True where rhs is the same in each call and oneDNN can read it where it lies.
+static bool canPackOnce(const MatmulCall &call) {
+  return call.spec.rhsIsConstant && onednn::describe(call.operands.rhs);
+}
+
 /// Plans products of tiles of `type`, which is F32, or BF16 where both operands are; returns false where they have no such dtype.
 static bool planTiles(MatmulSite &site, const MatmulCall &call, DType type, MatmulPlan &plan) {
   const MatmulOperands &operands = call.operands;
@@ -125,7 +130,7 @@ static bool planTiles(MatmulSite &site, const MatmulCall &call, DType type, Matm
   plan.lhs = {operands.lhs.dtype != type || !hasPlainRows(operands.lhs), type};
   plan.rhs = {!plan.packsTiles && (operands.rhs.dtype != type || !hasPlainRows(operands.rhs)), type};
   plan.output.copies = isHalf(operands.output.dtype) || !hasPlainRows(operands.output);
-  if (plan.rhs.copies && call.spec.rhsIsConstant) {
+  if (plan.rhs.copies && canPackOnce(call)) {
     plan.packedRhs = site.constants.get(call.context, onednn::describe(operands.rhs), operands.rhs,
                                         onednn::describe(plan.rhs.of(operands.rhs, nullptr)));
     plan.rhs.copies = false;
@@ -161,7 +166,7 @@ static bool makePrimitive(MatmulSite &site, const MatmulCall &call, Attempt atte
   if (!onednn::isUsable() || !onednn::dataType(operands.lhs.dtype) || !onednn::dataType(operands.rhs.dtype) ||
       !onednn::dataType(operands.output.dtype) || (call.bias && !onednn::dataType(call.bias->dtype)))
     return false;
-  bool packsRhs = call.spec.rhsIsConstant && operands.numBatches() == 1;
+  bool packsRhs = canPackOnce(call) && operands.numBatches() == 1;
   bool lhsIsPlain = isDenseMatrix(operands.lhs), outputIsPlain = operands.output.strides[operands.rank() - 1] == 1;
   bool rhsIsPlain = isDenseMatrix(operands.rhs) && !needsDenseRhs(operands);
   if ((needsDenseRhs(operands) && !onCopies) || (onCopies && lhsIsPlain && (packsRhs || rhsIsPlain) && outputIsPlain))
@@ -176,7 +181,10 @@ static bool makePrimitive(MatmulSite &site, const MatmulCall &call, Attempt atte
   if (!steps)
     return false;
 
-  memory::desc rhsLayout = onednn::describe(rhs), biasLayout;
+  memory::desc lhsLayout = onednn::describe(lhs), rhsLayout = onednn::describe(rhs), biasLayout;
+  memory::desc outputLayout = onednn::describe(output);
+  if (!lhsLayout || (!packsRhs && !rhsLayout) || !outputLayout)
+    return false;
   if (packsRhs) // f32 rows meet half-width weights as f32 ones
     rhsLayout = memory::desc(rhsLayout.get_dims(), *onednn::dataType(lhs.dtype), memory::format_tag::any);
   if (call.bias) {
@@ -186,8 +194,8 @@ static bool makePrimitive(MatmulSite &site, const MatmulCall &call, Attempt atte
     strides.back() = 1;
     biasLayout = memory::desc(sizes, *onednn::dataType(typeOf(*call.bias)), strides);
   }
-  dnnl::matmul::primitive_desc description(onednn::engine(), onednn::describe(lhs), rhsLayout, biasLayout,
-                                           onednn::describe(output), onednn::attributes(steps->steps), true);
+  dnnl::matmul::primitive_desc description(onednn::engine(), lhsLayout, rhsLayout, biasLayout, outputLayout,
+                                           onednn::attributes(steps->steps), true);
   if (!description || isUntuned(description.impl_info_str()))
     return false;
 
@@ -205,7 +213,7 @@ static bool makePrimitive(MatmulSite &site, const MatmulCall &call, Attempt atte
   plan.primitive = std::make_unique<onednn::Primitive>(dnnl::matmul(description), std::move(arguments));
   if (packsRhs)
     plan.packedRhs = site.constants.get(call.context, onednn::describe(operands.rhs), operands.rhs, description.weights_desc());
-  else if (plan.rhs.copies && call.spec.rhsIsConstant) {
+  else if (plan.rhs.copies && canPackOnce(call)) {
     plan.packedRhs = site.constants.get(call.context, onednn::describe(operands.rhs), operands.rhs, onednn::describe(rhs));
     plan.rhs.copies = false;
   }
@@ -411,13 +419,18 @@ static void runPlan(MatmulSite &site, const MatmulCall &call, const MatmulPlan &
   }
 }
 
-void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorView &lhs, const TensorView &rhs,
+void tenon::matmul(Run &run, int32_t site, const MatmulSpec &asked, const TensorView &lhs, const TensorView &rhs,
                    const TensorView *bias, TensorViews extras, const TensorView &output) {
   RunContext &context = RunContext::of(run);
+  MatmulSpec spec = asked;
   bool hasConstantRhs = spec.rhsIsConstant || spec.isOneOfConstants;
   if (countElements(output) == 0 || (context.preparing() && hasConstantRhs && !rhs.data))
     return;
   MatmulOperands operands(lhs, rhs, extras, output), first = operands.slice(0);
+  if (spec.rhsIsConstant && operands.numSlices() > 1) { // each slice has its own part of it
+    spec.rhsIsConstant = false;
+    spec.isOneOfConstants = true;
+  }
   auto &state = context.siteState<MatmulSite>(site, [] { return std::make_unique<MatmulSite>(); });
   CallKey key({&first.lhs, &first.rhs, bias, &first.output}, first.extraViews());
   auto planFor = [&](const CallKey &key) {
@@ -435,7 +448,7 @@ void tenon::matmul(Run &run, int32_t site, const MatmulSpec &spec, const TensorV
   };
   if (!plan->fusesEpilogue || plan->route != MatmulPlan::Route::OneDnn)
     return runSlices(*plan);
-  const TensorView *constant = spec.rhsIsConstant ? &rhs : nullptr;
+  const TensorView *constant = asked.rhsIsConstant ? &rhs : nullptr;
   state.nans.run(context, spec.epilogue, {&lhs, constant ? nullptr : &rhs, bias}, constant, extras,
                  [&] { runSlices(*plan); }, [&] { runSlices(*planFor(key.withoutPostOps())); });
 }

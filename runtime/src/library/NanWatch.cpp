@@ -19,11 +19,14 @@ extern "C" int omp_get_max_threads(void);
 
 using namespace tenon;
 
+// The last one bounds what it takes the exponential of, on CPUs without AVX-512.
+static constexpr ActivationKind boundedActivations[] = {ActivationKind::Relu, ActivationKind::Clip, ActivationKind::HardSigmoid,
+                                                        ActivationKind::Sigmoid};
+
 bool library::canSwallowNan(const Epilogue &epilogue) {
   return std::any_of(epilogue.steps, epilogue.steps + epilogue.count, [](const EpilogueStep &step) {
     return step.kind == EpilogueKind::Activation &&
-           (step.activation == ActivationKind::Relu || step.activation == ActivationKind::Clip ||
-            step.activation == ActivationKind::HardSigmoid);
+           std::find(std::begin(boundedActivations), std::end(boundedActivations), step.activation) != std::end(boundedActivations);
   });
 }
 

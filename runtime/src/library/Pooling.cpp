@@ -64,6 +64,8 @@ static std::shared_ptr<const PoolPlan> makePlan(const PoolSpec &spec, const Tens
     high.push_back(spec.padding[2 * i + 1]);
   }
   memory::desc source = onednn::describe(input), result = onednn::describe(output);
+  if (!source || !result)
+    return plan;
   dnnl::pooling_forward::primitive_desc description(onednn::engine(), dnnl::prop_kind::forward_inference,
                                                     algorithmOf(spec.kind), source, result, strides, window, dilations, low,
                                                     high, onednn::attributes(), true);

@@ -46,7 +46,7 @@ std::optional<memory::data_type> onednn::dataType(DType dtype) {
 
 memory::desc onednn::describe(const TensorView &view) {
   return memory::desc(memory::dims(view.sizes, view.sizes + view.rank), *dataType(view.dtype),
-                      memory::dims(view.strides, view.strides + view.rank));
+                      memory::dims(view.strides, view.strides + view.rank), /*allow_empty=*/true);
 }
 
 memory::desc onednn::describeChannelsLast(const TensorView &view) {
@@ -138,6 +138,8 @@ std::optional<PostOps> onednn::postOps(const Epilogue &epilogue, TensorViews ext
     if (!dataType(extra.dtype))
       return std::nullopt;
     memory::desc operand = describe(alignedExtra(extra, output));
+    if (!operand)
+      return std::nullopt;
     result.steps.append_binary(step.kind == EpilogueKind::Add ? algorithm::binary_add : algorithm::binary_mul, operand);
     result.extras.emplace_back(DNNL_ARG_ATTR_MULTIPLE_POST_OP(i) | DNNL_ARG_SRC_1, operand);
   }

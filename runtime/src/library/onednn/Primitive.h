@@ -33,7 +33,8 @@ bool isUsable();
 /// Nothing where oneDNN has no such type or no arithmetic on it.
 std::optional<memory::data_type> dataType(DType dtype);
 
-/// `view` as it lies in memory. The dtype must have a dataType().
+/// `view` as it lies in memory; false where oneDNN does not take its strides: dimensions that interleave, as those of a[:, ::2] with
+/// an odd number of columns, count as overlapping there. The dtype must have a dataType().
 memory::desc describe(const TensorView &view);
 
 /// Sizes of `view` with dense channels-last strides ([N, C, D…] with C innermost).
