@@ -40,6 +40,8 @@ inline constexpr llvm::StringLiteral nameAttrName = "tenon.name";
 /// row-major (array of DenseI64ArrayAttr).
 /// On a tenon.buffer whose size only the run knows: its number among those. It is no part of the arena.
 inline constexpr llvm::StringLiteral lateBufferAttrName = "tenon.late_buffer";
+/// Marks the results of @main to which @output_shapes gives a size of TENON_DYNAMIC.
+inline constexpr llvm::StringLiteral lateOutputAttrName = "tenon.late_output";
 inline constexpr llvm::StringLiteral layoutAttrName = "tenon.layout";
 /// The function a run executes, and the one that computes hoisted globals at load.
 inline constexpr llvm::StringLiteral mainFunctionName = "main";

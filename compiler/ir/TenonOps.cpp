@@ -70,6 +70,9 @@ void CheckDivisorOp::getEffects(Effects &effects) { effects.emplace_back(MemoryE
 void CheckIndexOp::getEffects(Effects &effects) { effects.emplace_back(MemoryEffects::Write::get()); }
 void CheckInfoOp::getEffects(Effects &effects) { effects.emplace_back(MemoryEffects::Write::get()); }
 
+// Asks once, though nobody may write to an output without elements.
+void LateOutputOp::getEffects(Effects &effects) { effects.emplace_back(MemoryEffects::Write::get()); }
+
 //===--- sizes that a run computes ------------------------------------------------------------------------------------===//
 
 bool tenon::isLateSize(Value value) {

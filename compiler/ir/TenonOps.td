@@ -109,7 +109,8 @@ def Tenon_LateSizeOp : Tenon_Op<"late_size", [Pure]> {
   let summary = "a size that depends on values, not on sizes, of the inputs";
   let description = [{
     The result is `size`. Memory of such a size has no place in the arena. `bound`, where there is one, depends on the inputs'
-    sizes only, and `size` never exceeds it: callers give outputs that much memory.
+    sizes only, and `size` never exceeds it: callers give outputs that much memory. Where there is none, outputs of this size are
+    made in the run (tenon.late_output).
   }];
   let arguments = (ins Index:$size, Optional<Index>:$bound);
   let results = (outs Index:$result);
@@ -120,6 +121,13 @@ def Tenon_OutputSizeOp : Tenon_Op<"output_size"> {
   let summary = "tells the caller the size of dimension `dim` of output `output`, which has memory for more";
   let arguments = (ins Index:$size, I64Attr:$output, I64Attr:$dim);
   let assemblyFormat = "$size `,` $output `,` $dim attr-dict";
+}
+
+def Tenon_LateOutputOp : Tenon_Op<"late_output", [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "row-major memory for output `output`, which the caller gives when its sizes are known";
+  let arguments = (ins Variadic<Index>:$sizes, I64Attr:$output);
+  let results = (outs AnyMemRef:$memory);
+  let assemblyFormat = "$output `(` $sizes `)` attr-dict `:` type($memory)";
 }
 
 //===--- views -------------------------------------------------------------------------------------------------------===//

@@ -350,6 +350,17 @@ void FunctionBufferizer::convertStore(Operation *op, Value stored, function_ref<
 
 void FunctionBufferizer::convertReturn(func::ReturnOp op) {
   for (auto [index, value, output] : llvm::enumerate(op.getOperands(), outputs)) {
+    if (function.getResultAttr(index, lateOutputAttrName)) {
+      SmallVector<OpFoldResult> sizes = viewOf(value).sizes;
+      auto type = cast<MemRefType>(output.getType());
+      SmallVector<Value> dynamicSizes;
+      for (auto [dim, size] : llvm::enumerate(type.getShape()))
+        if (ShapedType::isDynamic(size))
+          dynamicSizes.push_back(getValueOrCreateConstantIndexOp(builder, op.getLoc(), sizes[dim]));
+      auto memory = LateOutputOp::create(builder, op.getLoc(), type, dynamicSizes, index);
+      copyInto(op.getLoc(), viewOf(value), rowMajorView(memory, sizes));
+      continue;
+    }
     for (auto [dim, size] : llvm::enumerate(viewOf(value).sizes))
       if (auto computed = dyn_cast<Value>(size); computed && isLateSize(computed))
         OutputSizeOp::create(builder, op.getLoc(), computed, index, dim);

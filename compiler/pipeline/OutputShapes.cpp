@@ -41,6 +41,7 @@ public:
   Value size(Value tensor, int64_t dim);
   /// Repeats `guard` where it depends on the inputs' sizes only.
   void repeat(GuardOp guard);
+  Value constant(int64_t value) { return arith::ConstantIndexOp::create(builder, builder.getUnknownLoc(), value); }
   OpBuilder builder;
 
 private:
@@ -48,7 +49,6 @@ private:
   Value dynamicOperand(ValueRange sizes, Value tensor, int64_t dim);
   Value scalar(Value value);
   Value readElement(tensor::ExtractOp op);
-  Value constant(int64_t value) { return arith::ConstantIndexOp::create(builder, builder.getUnknownLoc(), value); }
 
   IRMapping mapping;
 };
@@ -116,8 +116,12 @@ Value SizeBuilder::readElement(tensor::ExtractOp op) {
   return memref::LoadOp::create(builder, op.getLoc(), memory, ValueRange());
 }
 
-// True where the result of `op` grows with its late operands, so that their bounds give its bound. Sizes are not negative.
+// True where the result of `op` grows with its late operands, so that their bounds give its bound. Sizes are not negative; a
+// difference may be written as a sum with a product by -1.
 static bool growsWithLateOperands(Operation *op) {
+  auto isNegative = [](Value operand) { return getConstantIntValue(operand).value_or(0) < 0; };
+  if (isa<arith::MulIOp>(op) && llvm::any_of(op->getOperands(), isNegative))
+    return false;
   if (isa<arith::AddIOp, arith::MulIOp, arith::MaxSIOp, arith::MinSIOp, arith::IndexCastOp>(op))
     return true;
   bool isFirst = op->getNumOperands() == 2 && !isLateSize(op->getOperand(1));
@@ -175,29 +179,33 @@ static func::FuncOp createFunction(func::FuncOp main, size_t numSizes) {
   return shapes;
 }
 
+static SmallVector<int64_t> dynamicDims(Value tensor) {
+  auto shape = cast<RankedTensorType>(tensor.getType()).getShape();
+  return llvm::filter_to_vector(llvm::seq<int64_t>(0, shape.size()), [&](int64_t dim) { return ShapedType::isDynamic(shape[dim]); });
+}
+
 FailureOr<OwningOpRef<func::FuncOp>> deriveOutputShapes(ModuleOp module) {
   auto main = module.lookupSymbol<func::FuncOp>(mainFunctionName);
   if (!main)
     return module.emitError("the module has no function @main");
-  SmallVector<std::pair<Value, int64_t>> dynamic; // output and dimension
+  size_t numDynamic = 0;
   for (Value output : main.front().getTerminator()->getOperands())
-    for (auto [dim, size] : llvm::enumerate(cast<RankedTensorType>(output.getType()).getShape()))
-      if (ShapedType::isDynamic(size))
-        dynamic.emplace_back(output, dim);
+    numDynamic += dynamicDims(output).size();
   auto guards = main.front().getOps<GuardOp>();
-  if (dynamic.empty() && guards.empty())
+  if (numDynamic == 0 && guards.empty())
     return OwningOpRef<func::FuncOp>();
-  OwningOpRef<func::FuncOp> shapes(createFunction(main, dynamic.size()));
+  OwningOpRef<func::FuncOp> shapes(createFunction(main, numDynamic));
   SizeBuilder sizes(main, *shapes);
   for (GuardOp guard : guards)
     sizes.repeat(guard);
   SmallVector<Value> results;
-  for (auto [output, dim] : dynamic) {
-    results.push_back(sizes.size(output, dim));
-    if (!results.back())
-      return emitError(output.getLoc(), "the size of dimension ")
-             << dim << " of an output depends on values that are computed while the model runs";
-  }
+  for (auto [number, output] : llvm::enumerate(main.front().getTerminator()->getOperands()))
+    for (int64_t dim : dynamicDims(output)) {
+      Value size = sizes.size(output, dim);
+      if (!size)
+        main.setResultAttr(number, lateOutputAttrName, UnitAttr::get(main.getContext()));
+      results.push_back(size ? size : sizes.constant(ShapedType::kDynamic)); // TENON_DYNAMIC
+    }
   func::ReturnOp::create(sizes.builder, main.getLoc(), results);
   return shapes;
 }

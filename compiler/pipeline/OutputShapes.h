@@ -14,8 +14,8 @@
 namespace tenon {
 
 /// Returns @output_shapes (memrefs of @main's inputs -> the dynamic sizes of its results, in order), in no module; null where
-/// all sizes are constants. `module` is at tensor level. Fails with a diagnostic where a size depends on values that are
-/// computed while the model runs.
+/// all sizes are constants. `module` is at tensor level. A size that depends on values is the largest one possible; where nothing
+/// bounds it, it is TENON_DYNAMIC, and @main's result gets the attribute tenon.late_output.
 mlir::FailureOr<mlir::OwningOpRef<mlir::func::FuncOp>> deriveOutputShapes(mlir::ModuleOp module);
 
 } // namespace tenon

@@ -74,6 +74,10 @@ std::span<const int32_t> mutatedInputs() {
   return {model.info.mutated_inputs, static_cast<size_t>(model.info.num_mutated_inputs)};
 }
 
+Argument inputArgument(size_t index) { return {"input", static_cast<int32_t>(index), model.info.inputs[index]}; }
+
+Argument outputArgument(size_t index) { return {"output", static_cast<int32_t>(index), model.info.outputs[index]}; }
+
 std::string describe(const Argument &argument) {
   return std::string(argument.list) + " " + std::to_string(argument.index) + " '" + argument.info.name + "'";
 }

@@ -27,6 +27,9 @@ struct Argument {
   const tenon_tensor_info &info;
 };
 
+Argument inputArgument(size_t index);
+Argument outputArgument(size_t index);
+
 /// Checks `tensor` against the model's signature: device, dtype, rank, sizes that the signature fixes, strides that fit in
 /// an address space. `needsData`: also that elements have memory. Throws Error with a sentence that names the argument.
 void checkTensor(const Argument &argument, const DLTensor &tensor, bool needsData);

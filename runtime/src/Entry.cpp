@@ -118,10 +118,18 @@ tenon_status modelSeed(tenon_model *model, uint64_t seed) {
   return guarded([&] { given(model).generator().seed(seed); });
 }
 
+tenon_status modelRunAllocating(tenon_model *model, const DLTensor *inputs, int32_t numInputs, const DLTensor *outputs,
+                                int32_t numOutputs, tenon_allocate_fn allocate, void *allocateContext) {
+  return guarded([&] {
+    given(model).run(listOf(inputs, numInputs, "inputs"), listOf(outputs, numOutputs, "outputs"), {allocate, allocateContext});
+  });
+}
+
 const char *lastError() { return lastSentence; }
 
 constexpr tenon_api api = {sizeof(tenon_api), TENON_ABI_VERSION, modelInfo,       modelLoad,  modelRelease,
-                           modelOutputShapes, modelRun,          modelResetState, modelStats, lastError, modelSeed};
+                           modelOutputShapes, modelRun,          modelResetState, modelStats, lastError,
+                           modelSeed,         modelRunAllocating};
 
 } // namespace
 

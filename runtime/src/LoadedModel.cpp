@@ -106,14 +106,6 @@ private:
   std::unique_ptr<RunContext> context;
 };
 
-static Argument inputArgument(size_t index) {
-  return {"input", static_cast<int32_t>(index), model.info.inputs[index]};
-}
-
-static Argument outputArgument(size_t index) {
-  return {"output", static_cast<int32_t>(index), model.info.outputs[index]};
-}
-
 static void checkInputs(std::span<const DLTensor> inputs, bool needData) {
   checkCount("input", inputs.size(), model.info.num_inputs);
   // A 0-d integer may be a dynamic size, which is read even where only shapes are asked for.
@@ -133,10 +125,28 @@ static void checkMutatedInputs(std::span<const DLTensor> inputs) {
   }
 }
 
+// An output without memory yet: there must be somewhere to get it from, and a shape to write to.
+static void checkLateOutput(size_t index, const DLTensor &output, const Allocator &allocator) {
+  Argument argument = outputArgument(index);
+  if (!allocator.allocate)
+    throw Error(TENON_INVALID_ARGUMENT, describe(argument) + " has a size that only the run knows; call model_run_allocating "
+                                                             "with a function that gives memory");
+  int64_t sizes[maxRank];
+  for (int32_t dim = 0; dim < argument.info.ndim; ++dim)
+    sizes[dim] = argument.info.shape[dim] == TENON_DYNAMIC ? 0 : argument.info.shape[dim];
+  DLTensor empty = output;
+  empty.shape = output.shape ? sizes : nullptr;
+  empty.strides = nullptr;
+  checkTensor(argument, empty, false);
+}
+
 // Everything about outputs but the sizes that depend on inputs.
-static void checkOutputMemory(std::span<const DLTensor> outputs) {
-  checkCount("output", outputs.size(), model.info.num_outputs);
+void LoadedModel::checkOutputMemory(const RunContext &context, std::span<const DLTensor> outputs) {
   for (size_t i = 0; i < outputs.size(); ++i) {
+    if (context.isLate(i)) {
+      checkLateOutput(i, outputs[i], context.allocator);
+      continue;
+    }
     checkTensor(outputArgument(i), outputs[i], true);
     if (!isRowMajor(outputs[i]))
       throw Error(TENON_INVALID_ARGUMENT, describe(outputArgument(i)) + " is not row-major; give memory without gaps");
@@ -144,21 +154,16 @@ static void checkOutputMemory(std::span<const DLTensor> outputs) {
       throw Error(TENON_INVALID_ARGUMENT, describe(outputArgument(i)) + " is not aligned to its elements; give memory "
                                                                         "from malloc");
     for (size_t j = 0; j < i; ++j)
-      if (bytesOf(outputs[i]).overlaps(bytesOf(outputs[j])))
+      if (!context.isLate(j) && bytesOf(outputs[i]).overlaps(bytesOf(outputs[j])))
         throw Error(TENON_INVALID_ARGUMENT, describe(outputArgument(i)) + " shares memory with " +
                                                 describe(outputArgument(j)) + "; give each output memory of its own");
   }
 }
 
-// Where sizes depend on inputs the model computes them.
-void LoadedModel::checkDynamicSizes(RunContext &context, std::span<const DLTensor> outputs) {
-  context.outputSizes.resize(outputs.size() * maxRank);
-  context.outputShapes.clear();
+// Sizes that depend on inputs, which the model has computed.
+void LoadedModel::checkDynamicSizes(const RunContext &context, std::span<const DLTensor> outputs) {
   for (size_t i = 0; i < outputs.size(); ++i)
-    context.outputShapes.push_back(context.outputSizes.data() + i * maxRank);
-  model.outputShapes(context, context.outputShapes.data());
-  for (size_t i = 0; i < outputs.size(); ++i)
-    for (int32_t dim = 0; dim < outputs[i].ndim; ++dim) {
+    for (int32_t dim = 0; dim < outputs[i].ndim && !context.isLate(i); ++dim) {
       int64_t given = outputs[i].shape[dim], expected = context.outputShapes[i][dim];
       if (given != expected)
         throw Error(TENON_INVALID_ARGUMENT, describe(outputArgument(i)) + " has size " + std::to_string(given) +
@@ -167,14 +172,18 @@ void LoadedModel::checkDynamicSizes(RunContext &context, std::span<const DLTenso
     }
 }
 
-void LoadedModel::run(std::span<const DLTensor> inputs, std::span<const DLTensor> outputs) {
+void LoadedModel::run(std::span<const DLTensor> inputs, std::span<const DLTensor> outputs, const Allocator &allocator) {
   checkVectorLength(model.info.features);
   checkInputs(inputs, true);
   checkMutatedInputs(inputs);
-  checkOutputMemory(outputs);
+  checkCount("output", outputs.size(), model.info.num_outputs);
 
   Lease context(*this);
+  context->allocator = allocator;
   context->bindInPlace(inputs);
+  if (model.hasDynamicShapes)
+    context->computeOutputSizes();
+  checkOutputMemory(*context, outputs);
   if (model.hasDynamicShapes)
     checkDynamicSizes(*context, outputs);
 

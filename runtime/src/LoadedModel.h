@@ -30,7 +30,7 @@ public:
   ~LoadedModel();
   LoadedModel(const LoadedModel &) = delete;
 
-  void run(std::span<const DLTensor> inputs, std::span<const DLTensor> outputs);
+  void run(std::span<const DLTensor> inputs, std::span<const DLTensor> outputs, const Allocator &allocator = {});
   void outputShapes(std::span<const DLTensor> inputs, std::span<int64_t *const> shapes);
   void resetState();
   Generator &generator() { return randomNumbers; }
@@ -43,7 +43,8 @@ private:
   void makeGlobals();
   void copyInitialState();
   void prepare();
-  static void checkDynamicSizes(RunContext &context, std::span<const DLTensor> outputs);
+  static void checkOutputMemory(const RunContext &context, std::span<const DLTensor> outputs);
+  static void checkDynamicSizes(const RunContext &context, std::span<const DLTensor> outputs);
 
   ThreadTeam team;
   Generator randomNumbers;

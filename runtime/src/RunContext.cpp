@@ -31,6 +31,38 @@ void RunContext::setOutputSize(int32_t index, int32_t dim, int64_t size) {
     callersShapes[static_cast<size_t>(index)][dim] = size;
 }
 
+void *RunContext::lateOutput(int32_t index, std::initializer_list<int64_t> sizes) {
+  Argument argument = outputArgument(static_cast<size_t>(index));
+  int64_t bytes = sizeInBytes(argument.info.dtype);
+  bool isPossible = true;
+  for (int64_t size : sizes)
+    isPossible &= size >= 0 && !__builtin_mul_overflow(bytes, size, &bytes);
+  if (!isPossible)
+    throw Error(TENON_INVALID_ARGUMENT, describe(argument) + " gets sizes that no memory has; check the values of the inputs");
+  std::copy(sizes.begin(), sizes.end(), callersShapes[static_cast<size_t>(index)]);
+  void *memory = allocator.allocate(allocator.context, index, sizes.begin(), static_cast<size_t>(bytes));
+  if (!memory && bytes > 0)
+    throw Error(TENON_OUT_OF_MEMORY, "there is no memory for the " + std::to_string(bytes) + " bytes of " + describe(argument) +
+                                         "; use smaller inputs or fewer runs at once");
+  return memory;
+}
+
+bool RunContext::isLate(size_t output) const {
+  if (!model.hasDynamicShapes)
+    return false;
+  const int64_t *sizes = outputShapes[output];
+  return std::find(sizes, sizes + model.info.outputs[output].ndim, TENON_DYNAMIC) != sizes + model.info.outputs[output].ndim;
+}
+
+void RunContext::computeOutputSizes() {
+  auto numOutputs = static_cast<size_t>(model.info.num_outputs);
+  outputSizes.resize(numOutputs * maxRank);
+  outputShapes.clear();
+  for (size_t i = 0; i < numOutputs; ++i)
+    outputShapes.push_back(outputSizes.data() + i * maxRank);
+  model.outputShapes(*this, outputShapes.data());
+}
+
 char *RunContext::arena(int64_t bytes) {
   arenaBytes = bytes;
   return arena_.atLeast(static_cast<size_t>(bytes));
@@ -113,10 +145,10 @@ void RunContext::bind(std::span<const DLTensor> tensors, std::span<const DLTenso
   outputs.clear();
   callersShapes.clear();
   writtenRanges.clear();
-  for (const DLTensor &tensor : outputTensors) {
-    outputs.push_back(dataOf(tensor));
-    callersShapes.push_back(tensor.shape);
-    writtenRanges.push_back(bytesOf(tensor));
+  for (size_t i = 0; i < outputTensors.size(); ++i) {
+    outputs.push_back(isLate(i) ? nullptr : dataOf(outputTensors[i]));
+    callersShapes.push_back(outputTensors[i].shape);
+    writtenRanges.push_back(isLate(i) ? ByteRange() : bytesOf(outputTensors[i]));
   }
   for (int32_t i : mutatedInputs())
     writtenRanges.push_back(bytesOf(tensors[static_cast<size_t>(i)]));

@@ -46,6 +46,12 @@ public:
   virtual ~SiteState() = default;
 };
 
+/// The application's memory for outputs whose sizes the run computes.
+struct Allocator {
+  tenon_allocate_fn allocate = nullptr;
+  void *context = nullptr;
+};
+
 class RunContext final : public Run {
 public:
   explicit RunContext(LoadedModel &owner) : owner(owner) {}
@@ -60,6 +66,7 @@ public:
   char *arena(int64_t bytes) override;
   char *lateBuffer(int32_t number, int64_t bytes) override;
   void setOutputSize(int32_t index, int32_t dim, int64_t size) override;
+  void *lateOutput(int32_t index, std::initializer_list<int64_t> sizes) override;
 
   //===--- the library functions' view ---===//
 
@@ -100,6 +107,10 @@ private:
   using MakeSiteState = std::unique_ptr<SiteState> (*)(const void *);
   SiteState &siteState(int32_t site, MakeSiteState make, const void *context);
 
+  // Computes the sizes that outputs have for the inputs: TENON_DYNAMIC where only the run knows them.
+  void computeOutputSizes();
+  // True for an output whose memory is asked for in the run.
+  bool isLate(size_t output) const;
   // Takes sizes and data of checked tensors; copies inputs that are not row-major or share memory with an output.
   void bind(std::span<const DLTensor> inputs, std::span<const DLTensor> outputs);
   // Copies what the run wrote to copies of inputs to the caller's tensors.
@@ -120,6 +131,7 @@ private:
   std::vector<void *> outputs;
   std::vector<int64_t *> callersShapes; // of outputs
   std::vector<ByteRange> writtenRanges; // of outputs and mutated inputs
+  Allocator allocator; // of late outputs
   std::vector<int64_t> outputSizes; // of the model's own computation, where sizes are dynamic
   std::vector<int64_t *> outputShapes;
   Memory arena_, scratch_, inputCopies;

@@ -145,6 +145,17 @@ def sizes_from_items(folder):
 
 
 @case
+def rests_behind_items(folder):
+    def f(x, n):
+        k = n.item()
+        torch._check(k >= 0)
+        torch._check(k < 10)
+        return x[k:], x[k], x[k:].sum(0), x[:k].flip(0), torch.zeros(20 - 2 * k)
+
+    compare(folder, f, *[(torch.randn(10, 3), torch.tensor(k)) for k in (4, 0, 9)])
+
+
+@case
 def steps_between_half_width_items(folder):
     def f(first, last):
         steps = torch.arange(first.item(), last.item())
@@ -208,14 +219,28 @@ def asserts_at_run_time(folder):
 
 
 @case
-def outputs_without_a_bound_are_refused(folder):
-    class Fill(nn.Module):
-        def forward(self, n):
-            return torch.zeros(n.item())
+def outputs_that_nothing_bounds(folder):
+    def f(n, x):
+        k = n.item()
+        return torch.full((k,), 2.5), torch.arange(k), x[0] + torch.zeros(k, 2), x.sum()
 
-    path = os.path.join(folder, "model.pt2")
-    export(Fill().eval(), (torch.tensor(4),), path=path)
-    eager.expect_unsupported(path, "a size that values decide and nothing bounds")
+    compare(folder, f, *[(torch.tensor(k), torch.randn(3, 2)) for k in (4, 0, 1, 1000)])
+
+
+@case
+def repeats_that_nothing_bounds(folder):
+    def f(x, n):
+        return torch.repeat_interleave(x, n, dim=0), torch.repeat_interleave(n), x.repeat_interleave(n, 1).exp()
+
+    x = torch.randn(3, 3)
+    compare(folder, f, *[(x, torch.tensor(n)) for n in ([2, 0, 3], [0, 0, 0], [1, 1, 90])])
+
+
+@case
+def repeats_of_dynamic_rows(folder):
+    compare(folder, lambda x, n: torch.repeat_interleave(x, n, dim=0) * 2, *[
+        (torch.randn(rows, 3), torch.randint(0, 4, (rows,))) for rows in (4, 1, 33)
+    ], dynamic_shapes=({0: ROWS}, {0: ROWS}))
 
 
 if __name__ == "__main__":

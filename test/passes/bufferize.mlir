@@ -320,3 +320,20 @@ module {
     return %r : tensor<2x3xf32>
   }
 }
+
+// -----
+
+// Tests that an output without a size beforehand is asked for when its sizes are known.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[N:.*]] = tenon.late_size
+// CHECK: %[[OUTPUT:.*]] = tenon.late_output 0(%[[N]]) : memref<?x2xf32>
+// CHECK: %[[TO:.*]] = memref.reinterpret_cast %[[OUTPUT]] to offset: [0], sizes: [%[[N]], 2]
+// CHECK: memref.copy %{{.*}}, %[[TO]]
+module {
+  func.func @main(%x: tensor<4x2xf32>, %count: tensor<index>) -> (tensor<?x2xf32> {tenon.late_output}) {
+    %read = tensor.extract %count[] : tensor<index>
+    %n = tenon.late_size %read
+    %r = tensor.extract_slice %x[0, 0] [%n, 2] [1, 1] : tensor<4x2xf32> to tensor<?x2xf32>
+    return %r : tensor<?x2xf32>
+  }
+}

@@ -53,6 +53,22 @@ TEST_CASE("outputs of dynamic sizes are allocated as large as they are") {
   CHECK(outputs.error().sentence == "input 1 'mask' has size 6 in dimension 0; it must be 5, as in input 0 'ids'");
 }
 
+TEST_CASE("outputs whose sizes only the run knows are returned as large as they are") {
+  TemporaryFolder folder;
+  Result<Model> model = Model::load(copyModel(folder, "steps"));
+  REQUIRE(model);
+  for (int64_t rows : {3, 0, 100}) {
+    std::vector<Tensor> inputs;
+    inputs.push_back(Tensor::of<int64_t>(std::vector<int64_t>{rows, 0}, {2}));
+    Result<std::vector<Tensor>> outputs = model->run(inputs);
+    REQUIRE(outputs);
+    REQUIRE((*outputs)[0].shape() == std::vector<int64_t>{rows, 2});
+    for (int64_t i = 0; i < 2 * rows; ++i)
+      REQUIRE((*outputs)[0].values<int64_t>()[static_cast<size_t>(i)] == i);
+    CHECK((*outputs)[1].values<int64_t>()[0] == rows);
+  }
+}
+
 TEST_CASE("state is kept by a moved model and reset") {
   TemporaryFolder folder;
   std::string file = makeCounter(folder);

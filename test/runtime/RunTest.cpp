@@ -287,6 +287,93 @@ TEST_CASE("static shapes are given without running anything") {
   CHECK(shape[1] == affineColumns);
 }
 
+//===--- sizes that the run computes ---------------------------------------------------------------------------------===//
+
+namespace {
+
+// A run of models/Steps.cpp with memory from `allocate`.
+struct StepsCase {
+  Array<int64_t> counts{int64, {2}}, sum{int64, {}};
+  std::vector<int64_t> shape{-7, -7}, memory; // what the shape holds before counts for nothing
+  int numCalls = 0;
+  size_t bytes = 0;
+  bool hasMemory = true;
+
+  StepsCase(int64_t first, int64_t second) { counts.values = {first, second}; }
+  std::vector<DLTensor> outputs() {
+    return {{nullptr, {kDLCPU, 0}, 2, int64, shape.data(), nullptr, 0}, sum};
+  }
+  static void *allocate(void *context, int32_t output, const int64_t *shape, size_t bytes) {
+    auto &self = *static_cast<StepsCase *>(context);
+    ++self.numCalls;
+    self.bytes = bytes;
+    CHECK(output == 0);
+    self.memory.resize(static_cast<size_t>(shape[0] * shape[1]));
+    return self.hasMemory && !self.memory.empty() ? self.memory.data() : nullptr;
+  }
+  tenon_status run(Session &session) {
+    DLTensor input = counts;
+    std::vector<DLTensor> list = outputs();
+    return session.api->model_run_allocating(session.model, &input, 1, list.data(), 2, allocate, this);
+  }
+};
+
+} // namespace
+
+TEST_CASE("an output that nothing bounds gets memory when its size is known") {
+  TemporaryFolder folder;
+  Session session(copyModel(folder, "steps"));
+  StepsCase steps(1, 2);
+  DLTensor input = steps.counts;
+  int64_t shape[2] = {};
+  int64_t *const shapes[] = {shape, nullptr};
+  REQUIRE(session.api->model_output_shapes(session.model, &input, 1, shapes, 2) == TENON_OK);
+  CHECK(shape[0] == TENON_DYNAMIC);
+  CHECK(shape[1] == 2);
+
+  REQUIRE(steps.run(session) == TENON_OK);
+  CHECK(steps.shape == std::vector<int64_t>{3, 2});
+  CHECK(steps.memory == std::vector<int64_t>{0, 1, 2, 3, 4, 5});
+  CHECK(steps.bytes == 48);
+  CHECK(steps.sum.values[0] == 3);
+
+  StepsCase none(0, 0); // no memory is needed for no elements
+  REQUIRE(none.run(session) == TENON_OK);
+  CHECK(none.shape == std::vector<int64_t>{0, 2});
+  CHECK(none.numCalls == 1);
+}
+
+TEST_CASE("an output that nothing bounds: what callers do wrong") {
+  TemporaryFolder folder;
+  Session session(copyModel(folder, "steps"));
+  StepsCase steps(1, 2), none(1, 2), negative(1, -2), huge(INT64_MAX / 2, 0);
+  CHECK(session.failure({steps.counts}, steps.outputs()) ==
+        "output 0 'steps' has a size that only the run knows; call model_run_allocating with a function that gives memory");
+  none.hasMemory = false;
+  CHECK(none.run(session) == TENON_OUT_OF_MEMORY);
+  CHECK(std::string(session.api->last_error()) ==
+        "there is no memory for the 48 bytes of output 0 'steps'; use smaller inputs or fewer runs at once");
+  for (StepsCase *impossible : {&negative, &huge}) {
+    CHECK(impossible->run(session) == TENON_INVALID_ARGUMENT);
+    CHECK(std::string(session.api->last_error()) ==
+          "output 0 'steps' gets sizes that no memory has; check the values of the inputs");
+    CHECK(impossible->numCalls == 0);
+  }
+  std::vector<DLTensor> outputs = steps.outputs();
+  outputs[0].ndim = 1;
+  CHECK(session.failure({steps.counts}, outputs).find("call model_run_allocating") != std::string::npos);
+  DLTensor input = steps.counts;
+  auto allocating = [&] {
+    CHECK(session.api->model_run_allocating(session.model, &input, 1, outputs.data(), 2, StepsCase::allocate, &steps) ==
+          TENON_INVALID_ARGUMENT);
+    return std::string(session.api->last_error());
+  };
+  CHECK(allocating() == "output 0 'steps' has 1 dimension; the model takes 2");
+  outputs[0].ndim = 2;
+  outputs[0].shape = nullptr;
+  CHECK(allocating() == "output 0 'steps' has no shape; set the tensor's shape");
+}
+
 //===--- state -------------------------------------------------------------------------------------------------------===//
 
 TEST_CASE("state goes from run to run, is reset, and is one model's own") {

@@ -16,6 +16,7 @@
 // CHECK: const int64_t muli = x_size0 * 2;
 // CHECK: shapes[0][0] = muli;
 // CHECK-NEXT: shapes[0][1] = 4;
+// CHECK-NEXT: shapes[1][0] = INT64_MIN;
 
 // CHECK-LABEL: static void run(
 // CHECK: int64_t output0_sizes[2];
@@ -46,27 +47,30 @@
 // CHECK-NEXT: {view(DType::F32, factor, {2, 2}, {2, 1}), view(DType::I32, info, {}, {})});
 // CHECK: checkInfo(run, view(DType::I32, info, {}, {}), text[{{[0-9]+}}]);
 // CHECK: run.setOutputSize(0, 0, [[LATE]]);
+// CHECK: char *const [[STEPS:.*]] = static_cast<char *>(run.lateOutput(1, {[[LATE]]}));
+// CHECK: copy(run, view(DType::I64, kept, {[[LATE]]}, {1}), view(DType::I64, [[STEPS]], {[[LATE]]}, {1}));
 // CHECK: .hasDynamicShapes = true,
 
 module attributes {
   tenon.model_name = "dynamic", tenon.torch_version = "2.14.1", tenon.in_spec = "", tenon.out_spec = "",
   tenon.inputs = [{name = "x", dtype = "float32", dims = ["s77", "4"]}, {name = "ids", dtype = "int64", dims = ["3"]}],
-  tenon.outputs = [{name = "y", dtype = "float32", dims = ["2*s77", "4"]}],
+  tenon.outputs = [{name = "y", dtype = "float32", dims = ["2*s77", "4"]}, {name = "steps", dtype = "int64", dims = ["u0"]}],
   tenon.symbols = [{name = "s77", min = 2 : i64}]
 } {
   func.func private @kernel_scale(!llvm.ptr, !llvm.ptr, index, index)
     attributes {tenon.kernel, tenon.extent = 4 : i64, tenon.extent_sizes = array<i64: 0>, tenon.unit_cost = 12 : i64}
 
-  func.func @output_shapes(%x: memref<?x4xf32> {tenon.name = "x"}, %ids: memref<3xi64> {tenon.name = "ids"}) -> index {
+  func.func @output_shapes(%x: memref<?x4xf32> {tenon.name = "x"}, %ids: memref<3xi64> {tenon.name = "ids"}) -> (index, index) {
     %c0 = arith.constant 0 : index
     %c2 = arith.constant 2 : index
     %n = memref.dim %x, %c0 : memref<?x4xf32>
     %m = arith.muli %n, %c2 : index
-    return %m : index
+    %unknown = arith.constant -9223372036854775808 : index
+    return %m, %unknown : index, index
   }
 
   func.func @main(%x: memref<?x4xf32> {tenon.name = "x"}, %ids: memref<3xi64> {tenon.name = "ids"},
-                  %y: memref<?x4xf32> {tenon.name = "y"}) {
+                  %y: memref<?x4xf32> {tenon.name = "y"}, %steps: memref<?xi64> {tenon.name = "steps"}) {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c2 = arith.constant 2 : index
@@ -116,6 +120,8 @@ module attributes {
       {upper = true} loc("factor")
     tenon.check_info %info, "matrix {1} fails at {0}; pass another" : memref<i32>
     tenon.output_size %late, 0, 0
+    %memory = tenon.late_output 1(%late) : memref<?xi64> loc("steps")
+    memref.copy %kept, %memory : memref<?xi64> to memref<?xi64>
     return
   }
 }

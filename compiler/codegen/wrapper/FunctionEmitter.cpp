@@ -178,6 +178,19 @@ LogicalResult FunctionEmitter::emitBuffer(BufferOp op) {
   return success();
 }
 
+LogicalResult FunctionEmitter::emitLateOutput(LateOutputOp op) {
+  auto type = cast<MemRefType>(op.getType());
+  MemoryView view;
+  view.base = freshName(op, "output");
+  view.elementType = type.getElementType();
+  view.sizes = mixed(type.getShape(), op.getSizes());
+  view.strides = rowMajorStrides(view.sizes);
+  line("char *const " + view.base + " = static_cast<char *>(run.lateOutput(" + std::to_string(op.getOutput()) + ", " +
+       braced(view.sizes) + "));");
+  memories[op.getResult()] = view;
+  return success();
+}
+
 LogicalResult FunctionEmitter::emitLoadGlobal(LoadGlobalOp op) {
   auto global = file.symbols.lookup<GlobalOp>(op.getGlobal());
   auto type = dyn_cast<MemRefType>(op.getType());
@@ -274,6 +287,7 @@ LogicalResult FunctionEmitter::emitOp(Operation *op) {
         scalarExpressions[op.getResult()] = scalar(op.getSize());
         return success();
       })
+      .Case([&](LateOutputOp op) { return emitLateOutput(op); })
       .Case([&](OutputSizeOp op) {
         line("run.setOutputSize(" + std::to_string(op.getOutput()) + ", " + std::to_string(op.getDim()) + ", " +
              scalar(op.getSize()) + ");");

@@ -78,6 +78,7 @@ private:
   // Memory.
   Result emitArena(ArenaOp op);
   Result emitBuffer(BufferOp op);
+  Result emitLateOutput(LateOutputOp op);
   Result emitLoadGlobal(LoadGlobalOp op);
   Result emitView(mlir::Operation *op, mlir::Value source, mlir::Value result, std::string offset,
                   std::vector<std::string> sizes, std::vector<std::string> strides);

@@ -470,6 +470,6 @@ Size Call::defineLateSize(Value count, std::optional<Size> bound) {
   Value size = LateSizeOp::create(e.b, e.loc, e.b.getIndexType(), count, bound ? e.index(*bound) : Value());
   for (const SymInt &known : results.front()->sizes)
     if (isUndefinedSymbol(known, symbols))
-      symbols.defineLate(known.expr().name, {ScalarType::Int64, 0, 0, size}, bound.has_value());
+      symbols.define(known.expr().name, {ScalarType::Int64, 0, 0, size}, /*atEntry=*/false);
   return size;
 }

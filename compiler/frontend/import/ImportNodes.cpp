@@ -203,13 +203,17 @@ void Importer::importItem(const Node &node, Scope &scope) {
   std::string subject = "the value of '" + node.name + "' is {0}";
   if (isConstant) // the program was exported for this value alone
     return guardRange(e, index, {expr->integer, expr->integer}, subject);
+  defineLate(e, symbol, index);
+  if (auto range = program.symbolRanges.find(symbol); range != program.symbolRanges.end())
+    guardRange(e, index, range->second, subject);
+}
+
+void Importer::defineLate(Emitter &e, const std::string &symbol, Value size) {
   auto range = program.symbolRanges.find(symbol);
   bool isBounded = range != program.symbolRanges.end() && range->second.max;
   Value bound = isBounded ? e.index(e.size(*range->second.max)) : Value();
-  Value size = LateSizeOp::create(e.b, e.loc, e.b.getIndexType(), index, bound);
-  symbols.defineLate(symbol, {ScalarType::Int64, 0, 0, size}, isBounded);
-  if (range != program.symbolRanges.end())
-    guardRange(e, index, range->second, subject);
+  Value late = LateSizeOp::create(e.b, e.loc, e.b.getIndexType(), size, bound);
+  symbols.define(symbol, {ScalarType::Int64, 0, 0, late}, /*atEntry=*/false);
 }
 
 // (size, min, max); a size is not negative.

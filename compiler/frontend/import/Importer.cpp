@@ -365,10 +365,6 @@ LogicalResult Importer::createReturn() {
       }
       Emitter e = emitterAt(nameLocation(name));
       value = alias->second->read(e);
-      auto isBounded = [&](const SymInt &size) { return size.isStatic() || symbols.isBounded(size.expr()); };
-      if (!llvm::all_of(program.graph.tensorValues.at(name).sizes, isBounded))
-        reportUnsupported("output '" + name + "'", "a size that values decide and nothing bounds; limit it by torch._check(size <= …)",
-                          nullptr);
     } else if (auto *number = output.getIf<SymIntArg>(); number && number->isName()) {
       name = number->name();
       auto entry = program.graph.symIntValues.find(name);

@@ -87,6 +87,8 @@ private:
   void constrainRange(const frontend::Node &node, Scope &scope);
   void importAssert(const frontend::Node &node, Scope &scope);
   void importItem(const frontend::Node &node, Scope &scope);
+  /// Gives a symbol the size that the run computes, at most what the program says of its range.
+  void defineLate(Emitter &e, const std::string &symbol, mlir::Value size);
   void importAten(const frontend::Node &node, Scope &scope);
   void bindResults(Call &call, Results results);
   void bindResized(Call &call, AliasRef self, Tensor resized);

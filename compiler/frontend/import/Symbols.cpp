@@ -22,17 +22,6 @@ void Symbols::define(StringRef symbol, Scalar value, bool atEntry) {
     late.insert(symbol.str());
 }
 
-void Symbols::defineLate(StringRef symbol, Scalar value, bool isBounded) {
-  define(symbol, value, /*atEntry=*/false);
-  if (!isBounded)
-    unbounded.insert(symbol.str());
-}
-
-bool Symbols::isBounded(const SymExpr &expr) const {
-  return !unbounded.count(expr.kind == SymExpr::Kind::Symbol ? expr.name : "") &&
-         llvm::all_of(expr.operands, [&](const SymExpr &operand) { return isBounded(operand); });
-}
-
 bool Symbols::allDefined(const SymExpr &expr) const {
   if (expr.kind == SymExpr::Kind::Symbol)
     return isDefined(expr.name);

@@ -27,10 +27,6 @@ public:
   mlir::OpBuilder &entry() { return entryBuilder; }
 
   void define(llvm::StringRef symbol, Scalar value, bool atEntry);
-  /// Defines a symbol that the run computes. `isBounded`: memory for every value it can have may be taken before.
-  void defineLate(llvm::StringRef symbol, Scalar value, bool isBounded);
-  /// True where the inputs' sizes bound `expr`.
-  bool isBounded(const frontend::SymExpr &expr) const;
   bool isDefined(llvm::StringRef symbol) const { return values.count(symbol.str()); }
   bool allDefined(const frontend::SymExpr &expr) const;
 
@@ -53,7 +49,6 @@ private:
   std::map<std::string, Scalar> values; ///< by symbol
   std::map<std::string, Scalar> cache;  ///< by expression text; entry only
   std::set<std::string> late;           ///< symbols defined within the function's body
-  std::set<std::string> unbounded;      ///< late symbols without a bound
   std::string firstProblem;
 };
 

@@ -86,6 +86,8 @@ public:
   virtual char *lateBuffer(int32_t number, int64_t bytes) = 0;
   /// Tells the caller that dimension `dim` of output `index` has only `size` of the elements that it gave memory for.
   virtual void setOutputSize(int32_t index, int32_t dim, int64_t size) = 0;
+  /// The caller's row-major memory for output `index`, to which outputShapes gives no size beforehand.
+  virtual void *lateOutput(int32_t index, std::initializer_list<int64_t> sizes) = 0;
 
 protected:
   ~Run() = default;
@@ -253,7 +255,7 @@ struct Model {
   const char *weightsFile;  ///< base name beside the .so; null: appended to the .so itself
   void (*init)(Run &);      ///< computes hoisted globals; null where there are none
   void (*run)(Run &);
-  void (*outputShapes)(Run &, int64_t *const *shapes);
+  void (*outputShapes)(Run &, int64_t *const *shapes); ///< TENON_DYNAMIC: that output is a lateOutput()
 };
 extern const Model model;
 

@@ -26,6 +26,7 @@
 
 #include "tenon/tenon.h"
 
+#include <algorithm>
 #include <cassert>
 #include <complex>
 #include <cstddef>
@@ -238,7 +239,8 @@ public:
   std::span<const tenon_tensor_info> inputs() const { return {info().inputs, static_cast<size_t>(info().num_inputs)}; }
   std::span<const tenon_tensor_info> outputs() const { return {info().outputs, static_cast<size_t>(info().num_outputs)}; }
 
-  /// Runs on `inputs` (any strides) into `outputs` (row-major, of the shapes allocateOutputs gives).
+  /// Runs on `inputs` (any strides) into `outputs` (row-major, of the shapes allocateOutputs gives). Fails where only the run
+  /// knows how much memory an output takes: there run(inputs) returns it.
   Result<void> run(std::span<const DLTensor> inputs, std::span<const DLTensor> outputs) const {
     return result(api->model_run(model, inputs.data(), static_cast<int32_t>(inputs.size()), outputs.data(),
                                  static_cast<int32_t>(outputs.size())));
@@ -249,13 +251,14 @@ public:
     Result<std::vector<Tensor>> outputs = allocateOutputs(inputs);
     if (!outputs)
       return outputs;
-    if (Result<void> done = run(inputs, dlpack(*outputs)); !done)
+    if (Result<void> done = runAllocating(inputs, *outputs); !done)
       return done.error();
     return outputs;
   }
   Result<std::vector<Tensor>> run(const std::vector<Tensor> &inputs) const { return run(std::span<const DLTensor>(dlpack(inputs))); }
 
-  /// Tensors of the shapes that outputs have for `inputs`, whose data is read only where an input is a 0-d integer.
+  /// Tensors of the shapes that outputs have for `inputs`, whose data is read only where an input is a 0-d integer. A size that
+  /// depends on values is the largest one possible, or 0 where nothing bounds it.
   Result<std::vector<Tensor>> allocateOutputs(std::span<const DLTensor> inputs) const {
     std::vector<std::vector<int64_t>> shapes;
     std::vector<int64_t *> places;
@@ -268,8 +271,10 @@ public:
         !done)
       return done.error();
     std::vector<Tensor> tensors;
-    for (size_t i = 0; i < shapes.size(); ++i)
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      std::ranges::replace(shapes[i], TENON_DYNAMIC, 0);
       tensors.emplace_back(outputs()[i].dtype, std::move(shapes[i]));
+    }
     return tensors;
   }
 
@@ -306,6 +311,38 @@ private:
   using Library = std::unique_ptr<void, Close>;
 
   Model(Library library, const tenon_api *api, tenon_model *model) : library(std::move(library)), api(api), model(model) {}
+
+  // The tensors whose sizes a run has told: by position, until it is over.
+  struct LateOutputs {
+    std::span<const tenon_tensor_info> infos;
+    std::vector<std::pair<size_t, Tensor>> made;
+  };
+
+  // No exception may cross the C interface.
+  static void *allocate(void *context, int32_t output, const int64_t *shape, size_t) {
+    auto &late = *static_cast<LateOutputs *>(context);
+    auto index = static_cast<size_t>(output);
+    const tenon_tensor_info &info = late.infos[index];
+    try {
+      late.made.emplace_back(index, Tensor(info.dtype, std::vector<int64_t>(shape, shape + info.ndim)));
+    } catch (const std::bad_alloc &) {
+      return nullptr;
+    }
+    return late.made.back().second.data();
+  }
+
+  // Replaces those of `outputs` that a run makes memory for. Models compiled before there were such have none.
+  Result<void> runAllocating(std::span<const DLTensor> inputs, std::vector<Tensor> &outputs) const {
+    std::vector<DLTensor> given = dlpack(outputs);
+    if (api->struct_size <= offsetof(tenon_api, model_run_allocating))
+      return run(inputs, given);
+    LateOutputs late{this->outputs(), {}};
+    Result<void> done = result(api->model_run_allocating(model, inputs.data(), static_cast<int32_t>(inputs.size()), given.data(),
+                                                         static_cast<int32_t>(given.size()), allocate, &late));
+    for (auto &[index, tensor] : late.made)
+      outputs[index] = std::move(tensor);
+    return done;
+  }
 
   Result<void> result(tenon_status status) const {
     return status == TENON_OK ? Result<void>() : Result<void>(Failure{status, api->last_error()});

@@ -16,8 +16,8 @@
 |* Objects     tenon_model: a loaded model with its weights and its state; tenon_api: a constant table.
 |* Threads     model_run may be called from many threads at once on one model; a model with state (mutated buffers)
 |*             serialises its runs. model_load and model_release: one thread.
-|* Ownership   Tensors are DLPack's DLTensor and belong to the caller, who allocates outputs as well. Nothing of a call is
-|*             kept after it returns.
+|* Ownership   Tensors are DLPack's DLTensor and belong to the caller, who allocates outputs as well: before the run, or in a
+|*             callback where only the run knows their sizes. Nothing of a call is kept after it returns.
 |* Errors      Functions return a tenon_status; last_error() has the sentence of the calling thread's last failure.
 |* Versions    The entry takes the version the application was compiled with. Fields are only ever added at the end of a
 |*             struct; every struct starts with its size.
@@ -125,6 +125,10 @@ typedef struct {
   double load_ms;
 } tenon_model_stats;
 
+/* Memory for `bytes` bytes of output `output`, whose `shape` the run has computed: aligned to its elements, and nowhere in use
+   by a tensor of the call. NULL where there is none. */
+typedef void *(*tenon_allocate_fn)(void *context, int32_t output, const int64_t *shape, size_t bytes);
+
 typedef struct {
   size_t struct_size;
   uint32_t abi_version;
@@ -133,7 +137,7 @@ typedef struct {
   tenon_status (*model_load)(const tenon_load_options *options, tenon_model **model);
   void (*model_release)(tenon_model *model);
   /* Shapes of the outputs for given inputs: fills shapes[i][0..ndim). A size that depends on the values of inputs ("u0" in the
-     dims text) is the largest one possible. */
+     dims text) is the largest one possible, or TENON_DYNAMIC where nothing bounds it. */
   tenon_status (*model_output_shapes)(tenon_model *model, const DLTensor *inputs, int32_t num_inputs, int64_t *const *shapes,
                                       int32_t num_outputs);
   /* Runs. Inputs may have any strides; outputs must be row-major and have the shapes model_output_shapes gives. The elements of
@@ -149,6 +153,11 @@ typedef struct {
   /* Seeds the model's random numbers: they are those of PyTorch's CPU generator after torch.manual_seed(seed). A model that was
      not seeded starts as PyTorch does, and goes on from run to run; model_reset_state returns to the latest seed. */
   tenon_status (*model_seed)(tenon_model *model, uint64_t seed);
+  /* As model_run, for models with outputs to which model_output_shapes gives a size of TENON_DYNAMIC. Such outputs come with
+     their dtype, ndim and a shape to write to, their data is not looked at: allocate is called once for each when its sizes are
+     known, on the calling thread, and what it returns holds the output. It must not call the model. */
+  tenon_status (*model_run_allocating)(tenon_model *model, const DLTensor *inputs, int32_t num_inputs, const DLTensor *outputs,
+                                       int32_t num_outputs, tenon_allocate_fn allocate, void *allocate_context);
 } tenon_api;
 
 typedef const tenon_api *(*tenon_entry_fn)(uint32_t abi_version);

@@ -26,6 +26,8 @@ char *RunContext::lateBuffer(int32_t, int64_t) { return nullptr; }
 
 void RunContext::setOutputSize(int32_t, int32_t, int64_t) {}
 
+void *RunContext::lateOutput(int32_t, std::initializer_list<int64_t>) { return nullptr; }
+
 char *RunContext::arena(int64_t bytes) { return arena_.atLeast(static_cast<size_t>(bytes)); }
 
 Generator &RunContext::generator() { return owner.randomNumbers; }

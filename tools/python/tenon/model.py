@@ -85,6 +85,7 @@ class _Stats(ctypes.Structure):
 
 _Handle = ctypes.c_void_p
 _Tensors = ctypes.POINTER(_Tensor)
+_Allocate = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(ctypes.c_int64), ctypes.c_size_t)
 
 
 class _Api(ctypes.Structure):
@@ -100,6 +101,7 @@ class _Api(ctypes.Structure):
         ("model_stats", ctypes.CFUNCTYPE(ctypes.c_int, _Handle, ctypes.POINTER(_Stats))),
         ("last_error", ctypes.CFUNCTYPE(ctypes.c_char_p)),
         ("model_seed", ctypes.CFUNCTYPE(ctypes.c_int, _Handle, ctypes.c_uint64)),
+        ("model_run_allocating", ctypes.CFUNCTYPE(ctypes.c_int, _Handle, _Tensors, ctypes.c_int32, _Tensors, ctypes.c_int32, _Allocate, ctypes.c_void_p)),
     ]
 
 
@@ -115,6 +117,11 @@ _CODES = {name: code for code, name in _DTYPES.items()}
 
 def _numpy_dtype(name):
     return np.dtype(np.uint16 if name == "bfloat16" else name)
+
+
+def _empty(info, shape):
+    """An array for the output that `info` describes."""
+    return np.empty([shape[d] for d in range(info.ndim)], _numpy_dtype(_DTYPES[info.dtype.code, info.dtype.bits]))
 
 
 def _is_torch(value):
@@ -259,10 +266,10 @@ class Model:
         self._check(self._api.model_output_shapes(self._handle, inputs, len(arguments), table, count))
         arrays, outputs = [], (_Tensor * max(count, 1))()
         for i, info in enumerate(infos):
-            dtype = _numpy_dtype(_DTYPES[info.dtype.code, info.dtype.bits])
-            arrays.append(np.empty([shapes[i][d] for d in range(info.ndim)], dtype))
+            is_late = DYNAMIC in shapes[i][: info.ndim]
+            arrays.append(_empty(info, [0] * info.ndim if is_late else shapes[i]))
             outputs[i] = _Tensor(arrays[i].ctypes.data, CPU, 0, info.ndim, info.dtype, shapes[i], None, 0)
-        self._check(self._api.model_run(self._handle, inputs, len(arguments), outputs, count))
+        self._run(inputs, len(arguments), outputs, arrays)
         for i, info in enumerate(infos):
             shape = tuple(shapes[i][d] for d in range(info.ndim))
             if shape != arrays[i].shape:  # a size that depends on values
@@ -270,6 +277,21 @@ class Model:
         for i in mutated:
             arguments[i].write_back()
         return arrays
+
+    def _run(self, inputs, num_inputs, outputs, arrays):
+        """Runs; outputs whose sizes only the run knows replace those of `arrays`."""
+        if self._api.struct_size <= _Api.model_run_allocating.offset:  # compiled before there were such outputs
+            return self._check(self._api.model_run(self._handle, inputs, num_inputs, outputs, len(arrays)))
+
+        def allocate(_, output, shape, __):
+            try:
+                arrays[output] = _empty(self._info.outputs[output], shape)
+            except MemoryError:
+                return None
+            return arrays[output].ctypes.data
+
+        callback = _Allocate(allocate)
+        self._check(self._api.model_run_allocating(self._handle, inputs, num_inputs, outputs, len(arrays), callback, None))
 
     def __call__(self, *args, **kwargs):
         """Runs on arguments nested as at export. Returns torch tensors where the first input is one, else NumPy arrays."""
