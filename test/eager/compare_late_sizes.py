@@ -134,6 +134,39 @@ def unique_elements_of_dynamic_rows(folder):
 
 
 @case
+def unique_parts(folder):
+    def f(x, y):
+        rows, inverse, counts = torch.unique(x, dim=0, return_inverse=True, return_counts=True)
+        return rows, inverse, counts, rows[inverse], torch.unique(x, dim=1), torch.unique(y, dim=1, return_counts=True)
+
+    def inputs(greatest):
+        return torch.randint(-greatest, greatest + 1, (7, 3)), torch.randint(2, (2, 5, 2)).float()
+
+    compare(folder, f, *map(inputs, (1, 0, 9)))
+
+
+@case
+def unique_parts_of_dynamic_rows(folder):
+    compare(folder, lambda x: torch.unique(x, dim=0, return_inverse=True), *[(torch.randint(2, (rows, 3)),) for rows in (6, 1, 33)],
+            dynamic_shapes=({0: ROWS},))
+
+
+@case
+def runs_of_equal_parts(folder):
+    x = torch.tensor([[1, 2], [1, 2], [1, 3], [1, 2], [1, 2]])
+    compare(folder, lambda x: torch.unique_consecutive(x, return_inverse=True, return_counts=True, dim=0), (x,), (x * 0,),
+            (torch.arange(10).reshape(5, 2),))
+
+
+@case
+def a_fixed_number_of_positions(folder):
+    def f(x):
+        return torch.nonzero_static(x > 0, size=5), torch.nonzero_static(x, size=30, fill_value=7)
+
+    compare(folder, f, (torch.randn(4, 6),), (torch.ones(4, 6),), (torch.zeros(4, 6),))
+
+
+@case
 def sizes_from_items(folder):
     def f(x, n):
         k = n.item()
@@ -241,6 +274,40 @@ def repeats_of_dynamic_rows(folder):
     compare(folder, lambda x, n: torch.repeat_interleave(x, n, dim=0) * 2, *[
         (torch.randn(rows, 3), torch.randint(0, 4, (rows,))) for rows in (4, 1, 33)
     ], dynamic_shapes=({0: ROWS}, {0: ROWS}))
+
+
+@case
+def counts_of_numbers(folder):
+    def f(x, w, d):
+        return torch.bincount(x), torch.bincount(x, minlength=7), torch.bincount(x, w), torch.bincount(x.int(), d, 3)
+
+    def inputs(*numbers):
+        return torch.tensor(numbers), torch.randn(len(numbers)), torch.randn(len(numbers), dtype=torch.float64)
+
+    compare(folder, f, inputs(0, 3, 1, 3, 9), inputs(0, 0, 0, 0, 0), inputs(100, 1, 1, 1, 1))
+
+
+@case
+def counts_of_dynamic_rows(folder):
+    compare(folder, lambda x: torch.bincount(x, minlength=2), *[(torch.randint(0, 9, (rows,)),) for rows in (4, 1, 33)],
+            dynamic_shapes=({0: ROWS},))
+
+
+@case
+def counts_of_negative_numbers(folder):
+    class Count(nn.Module):
+        def forward(self, x):
+            return torch.bincount(x)
+
+    path = os.path.join(folder, "model.pt2")
+    export(Count().eval(), (torch.tensor([1, 2]),), path=path)
+    model = eager.load_program(path)
+    try:
+        model.run_flat([torch.tensor([1, -2])])
+    except tenon.TenonError as error:
+        assert "aten.bincount.default" in str(error) and "-2" in str(error), error
+        return
+    raise AssertionError("a negative number was counted")
 
 
 if __name__ == "__main__":

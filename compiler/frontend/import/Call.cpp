@@ -26,7 +26,8 @@ const OpTable &OpTable::get() {
           addAntialiasedResamplingRows, addProductRows, addOrderStatisticRows, addJoiningRows, addDiagonalRows,
           addSignalWindowRows, addQuantizationRows, addSpecialFunctionRows, addEinsumRows,
           addDeformableConvolutionRows, addComplexRows, addFourierRows, addShortTimeFourierRows, addNonzeroRows, addRandomRows,
-          addLinearAlgebraRows, addLinearSystemRows, addMatrixNormRows})
+          addLinearAlgebraRows, addLinearSystemRows, addMatrixNormRows,
+          addHistogramRows, addUniqueRows})
       addRows(result);
     return result;
   }();

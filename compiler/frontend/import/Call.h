@@ -173,6 +173,8 @@ void addLinearSystemRows(OpTable &table);
 void addMatrixNormRows(OpTable &table);
 void addNonzeroRows(OpTable &table);
 void addRandomRows(OpTable &table);
+void addHistogramRows(OpTable &table);
+void addUniqueRows(OpTable &table);
 
 /// True where the op moves the generator on: it counts even where nobody reads its result.
 bool drawsRandomNumbers(llvm::StringRef op, llvm::StringRef overload);
@@ -185,6 +187,8 @@ Tensor mainDiagonal(Emitter &e, const Tensor &tensor);
 Tensor logSoftmax(Call &call, const Tensor &x, int64_t dim, ScalarType result);
 /// Per dimension of `mask`, the coordinates of its true elements, in row-major order. Their number is a size that the run computes.
 llvm::SmallVector<Tensor> trueCoordinates(Call &call, const Tensor &mask);
+/// The parts of `self` along `dim` at `positions`, a vector.
+Tensor selectedAlong(Emitter &e, const Tensor &self, int64_t dim, const Tensor &positions);
 /// Index tensors in which a mask is replaced by the coordinates of its true elements.
 llvm::SmallVector<Tensor> withoutMasks(Call &call, llvm::SmallVector<Tensor> indices);
 /// The factor an upsample node gives for spatial dimension `axis`; null where its sizes decide.

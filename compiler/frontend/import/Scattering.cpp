@@ -4,8 +4,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "compiler/frontend/import/Call.h"
-#include "compiler/ir/TenonDialect.h"
+#include "compiler/frontend/import/Scattering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -57,6 +56,14 @@ static Tensor withDims(Emitter &e, const Tensor &tensor) { return tensor.rank() 
 // Back to the rank of what was updated: 0-d tensors are updated as one element.
 static Tensor like(Emitter &e, const Tensor &result, const Tensor &self) {
   return self.rank() == 0 ? e.squeeze(result, 0) : result;
+}
+
+Tensor tenon::aten::scatterInto(Emitter &e, Size size, const Tensor &index, const Tensor &updates, ScatterKind kind) {
+  Tensor result = e.fill(Sizes{size}, updates.dtype, Scalar::of(int64_t{0}));
+  auto op = ScatterOp::create(e.b, e.loc, TypeRange{result.value.getType()}, ValueRange{index.value}, updates.value,
+                              ValueRange{result.value}, kind, ArrayRef<int64_t>{-1});
+  result.value = op->getResult(0);
+  return result;
 }
 
 static Tensor constantOf(Emitter &e, SizesRef sizes, ScalarType dtype, const Scalar &value) {
@@ -355,56 +362,7 @@ static Results importIndexPut(Call &call) {
   return {putByIndices(call, self, indices, values, accumulates ? ScatterKind::Add : ScatterKind::Set)};
 }
 
-//===--- histc -------------------------------------------------------------------------------------------------------===//
-
-// The bounds of a histogram, as 0-d tensors: those given, or where they are equal those of the data; a range of one point is
-// widened by one to both sides.
-static std::pair<Tensor, Tensor> histogramBounds(Call &call, const Tensor &flat, ScalarType compute) {
-  Emitter &e = call.e;
-  double low = call.real("min"), high = call.real("max");
-  if (low < high)
-    return {e.fill({}, compute, Scalar::of(low)), e.fill({}, compute, Scalar::of(high))};
-  if (low > high)
-    call.unsupported("a histogram whose greatest value lies below its least");
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  auto extreme = [&](bool isMax) {
-    return e.reduce(flat, 0, compute, Scalar::of(isMax ? -infinity : infinity), [&](OpBuilder &b, Location loc, Value acc, Value next) {
-      Math m(b, loc, compute);
-      return isMax ? m.max(acc, next) : m.min(acc, next);
-    });
-  };
-  Tensor least = extreme(false), greatest = extreme(true);
-  auto widened = [&](const Tensor &bound, double by) {
-    return e.compute({bound, least, greatest}, compute, [&](Math &m, ValueRange args) {
-      return m.select(m.compare(Math::Order::Eq, args[1], args[2]), m.add(args[0], m.constant(by)), args[0]);
-    });
-  };
-  return {widened(least, -1), widened(greatest, 1)};
-}
-
-// Counts per bin: ones are added at each element's bin; elements outside go to one more bin, which is cut off.
-static Results importHistc(Call &call) {
-  Emitter &e = call.e;
-  Tensor self = call.tensor("self");
-  int64_t bins = call.integer("bins");
-  if (!isFloat(self.dtype))
-    return {call.unsupported("a histogram of integers")};
-  ScalarType dtype = self.dtype, compute = computeType(dtype);
-  Tensor flat = e.reshape(self, Sizes{e.product(self.sizes)});
-  auto [low, high] = histogramBounds(call, flat, compute);
-  Tensor bin = e.pointwise({flat, low, high}, flat.sizes, ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange args) {
-    Math m(b, loc, compute), integers(b, loc, ScalarType::Int64);
-    Value x = castScalar(b, loc, args[0], dtype, compute), least = args[1], greatest = args[2];
-    Value scaled = m.div(m.mul(m.sub(x, least), m.constant(static_cast<double>(bins))), m.sub(greatest, least));
-    Value inside = arith::AndIOp::create(b, loc, m.compare(Math::Order::Ge, x, least), m.compare(Math::Order::Le, x, greatest));
-    Value place = castScalar(b, loc, m.select(inside, scaled, m.constant(0)), compute, ScalarType::Int64);
-    return integers.select(inside, integers.min(place, integers.constant(bins - 1)), integers.constant(bins));
-  });
-  Tensor counts = e.fill(e.sizes({bins + 1}), ScalarType::Int64, Scalar::of(int64_t{0}));
-  Tensor ones = e.fill(flat.sizes, ScalarType::Int64, Scalar::of(int64_t{1}));
-  Tensor all = createScatter(call, counts, bin, ones, ScatterKind::Add, {-1});
-  return {e.cast(e.slice(all, 0, e.size(0), e.size(bins)), dtype)};
-}
+//===--- planes and tables -------------------------------------------------------------------------------------------===//
 
 // The reverse of a max pooling with positions: each element goes to its position in a plane of zeros.
 static Results importMaxUnpool(Call &call, int64_t spatial) {
@@ -455,5 +413,4 @@ void tenon::aten::addScatteringRows(OpTable &table) {
   table.add("masked_scatter", importMaskedScatter);
   for (auto name : {"index_put", "_unsafe_index_put", "_index_put_impl"})
     table.add(name, importIndexPut);
-  table.add("histc", importHistc);
 }
