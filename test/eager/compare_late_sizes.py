@@ -310,5 +310,59 @@ def counts_of_negative_numbers(folder):
     raise AssertionError("a negative number was counted")
 
 
+@case
+def writes_by_several_masks(folder):
+    def masks(*positions):
+        return [torch.isin(torch.arange(size), torch.tensor(p)) for size, p in zip((5, 6), positions)]
+
+    x = torch.randn(5, 6)
+    compare(folder, lambda x, r, c: x.clone().index_put_((r, c), x[0, 0] * 2), *[
+        (x, *masks(*p)) for p in (([0, 2], [1, 5]), ([1, 2, 4], [3]), ([3], [0, 1, 2, 3]), ([0, 1, 2, 3, 4], [0, 1, 3, 4, 5]))
+    ])
+
+
+@case
+def writes_by_masks_and_indices(folder):
+    def inputs(*rows):
+        return torch.randn(5, 6, 7), torch.isin(torch.arange(5), torch.tensor(rows)), torch.tensor([1, 0, 5]), torch.randn(3, 7)
+
+    compare(folder, lambda x, mask, i, v: x.clone().index_put_((mask, i), v), inputs(0, 2, 3), inputs(4), inputs(1, 2, 4))
+
+@case
+def writes_by_a_mask_apart_from_an_index(folder):
+    def f(x, mask, i, v):
+        y = x.clone()
+        y[i, :, mask] = v
+        return y
+
+    compare(folder, f, *[(torch.randn(6, 2, 5), torch.tensor(mask).bool(), torch.tensor([1, 0, 5]), torch.randn(3, 2))
+                         for mask in ([1, 0, 1, 1, 0], [0, 0, 0, 0, 1])])
+
+
+@case
+def reads_by_a_mask_and_an_index(folder):
+    compare(folder, lambda x, mask, i: (x[mask, :, i], x[i, mask]), *[
+        (torch.randn(5, 5, 6), mask, torch.tensor([2])) for mask in (torch.tensor([1, 0, 1, 1, 0]).bool(), torch.zeros(5).bool())
+    ])
+
+
+@case
+def lengths_that_do_not_broadcast(folder):
+    class Put(nn.Module):
+        def forward(self, x, rows, columns):
+            return x.clone().index_put_((rows, columns), x[0, 0])
+
+    path = os.path.join(folder, "model.pt2")
+    inputs = torch.randn(3, 3), torch.tensor([1, 1, 0]).bool(), torch.tensor([0, 1, 1]).bool()
+    export(Put().eval(), inputs, path=path)
+    model = eager.load_program(path)
+    try:
+        model.run_flat([inputs[0], inputs[1], torch.ones(3).bool()])
+    except tenon.TenonError as error:
+        assert "2 and 3 positions do not broadcast" in str(error) or "3 and 2 positions" in str(error), error
+        return
+    raise AssertionError("two rows and three columns were taken")
+
+
 if __name__ == "__main__":
     cases.main()

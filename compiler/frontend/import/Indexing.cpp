@@ -135,9 +135,51 @@ static Results importTakeAlongDim(Call &call) {
 
 static bool isMask(const Tensor &index) { return index && index.dtype == ScalarType::Bool; }
 
+static bool isRepeated(const Tensor &index) { return !index || index.rank() == 0 || isOne(index.sizes.back()); }
+
+static Value areEqual(Emitter &e, Size a, Size b) {
+  return arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq, e.index(a), e.index(b));
+}
+
+// The length to which index tensors broadcast in their last dimension. That one of them has one element may be known to the
+// run only.
+static Size commonLength(Emitter &e, ArrayRef<Tensor> indices) {
+  Size length = e.size(1);
+  for (const Tensor &index : indices) {
+    if (isRepeated(index) || (staticSize(length) && !isOne(length)))
+      continue;
+    Size own = index.sizes.back();
+    if (isOne(length) || staticSize(own))
+      length = own;
+    else if (own != length)
+      length = arith::SelectOp::create(e.b, e.loc, areEqual(e, length, e.size(1)), e.index(own), e.index(length)).getResult();
+  }
+  return length;
+}
+
+// `index` with a last dimension of `length`: its own, or its one element repeated.
+static Tensor stretched(Call &call, const Tensor &index, Size length) {
+  Emitter &e = call.e;
+  Size own = index.sizes.back();
+  Value fits = arith::OrIOp::create(e.b, e.loc, areEqual(e, own, length), areEqual(e, own, e.size(1)));
+  call.require(fits, call.describe(index) + ": {0} and {1} positions do not broadcast; select as many in every dimension",
+               {e.index(own), e.index(length)});
+  Sizes sizes = index.sizes;
+  sizes.back() = length;
+  Value last = e.index(e.sub(own, e.size(1)));
+  return e.gather(index, {}, {}, sizes, [&](OpBuilder &b, Location loc, ValueRange) {
+    SmallVector<Value> coordinates;
+    for (int64_t dim = 0; dim < index.rank(); ++dim)
+      coordinates.push_back(loopIndex(b, loc, dim));
+    coordinates.back() = arith::MinSIOp::create(b, loc, coordinates.back(), last);
+    return coordinates;
+  });
+}
+
 SmallVector<Tensor> tenon::aten::withoutMasks(Call &call, SmallVector<Tensor> indices) {
-  if (llvm::count_if(indices, isMask) > 1)
-    call.unsupported("several masks as indices");
+  if (llvm::none_of(indices, isMask))
+    return indices;
+  bool isAlone = llvm::count_if(indices, [](const Tensor &index) { return isMask(index) || !isRepeated(index); }) == 1;
   SmallVector<Tensor> result;
   for (const Tensor &index : indices) {
     if (isMask(index))
@@ -145,6 +187,12 @@ SmallVector<Tensor> tenon::aten::withoutMasks(Call &call, SmallVector<Tensor> in
     else
       result.push_back(index);
   }
+  if (isAlone)
+    return result;
+  Size length = commonLength(call.e, result);
+  for (Tensor &index : result)
+    if (!isRepeated(index) && index.sizes.back() != length)
+      index = stretched(call, index, length);
   return result;
 }
 
@@ -153,7 +201,7 @@ SmallVector<Tensor> tenon::aten::withoutMasks(Call &call, SmallVector<Tensor> in
 static Results importIndex(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self");
-  SmallVector<Tensor> indices = withoutMasks(call, call.tensors("indices"));
+  SmallVector<Tensor> given = call.tensors("indices"), indices = withoutMasks(call, given);
   indices.resize(self.rank());
   SmallVector<int64_t> indexedDims;
   int64_t blockRank = 0;
@@ -170,6 +218,11 @@ static Results importIndex(Call &call) {
   Sizes sizes = call.resultSizes();
   int64_t rank = sizes.size();
   Sizes block(SizesRef(sizes).slice(blockStart, blockRank));
+  // A size that the run computes is that of the first mask, whatever the others are.
+  for (const Tensor &index : llvm::any_of(given, isMask) ? ArrayRef(indices) : ArrayRef<Tensor>())
+    if (!isRepeated(index) && !staticSize(index.sizes.back()) && index.sizes.back() != block.back())
+      call.require(areEqual(e, index.sizes.back(), block.back()), call.describe(index) + ": {0} positions meet {1}; select as many "
+                   "in every dimension", {e.index(index.sizes.back()), e.index(block.back())});
 
   SmallVector<std::optional<IndexedDim>> indexed(self.rank());
   SmallVector<int64_t> positions(self.rank(), 0);
