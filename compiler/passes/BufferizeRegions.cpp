@@ -11,7 +11,8 @@
 //     scf.yield %n                                           tenon.launch @k ins(%m) outs(%m)     (or a copy at the end)
 //   }                                                      }                            … uses of %m
 //
-// Branches write their values into one buffer; a loop's body updates what it carries in place where InPlaceUpdates allows.
+// Branches write their values into one buffer; a loop's body updates what it carries in place where InPlaceUpdates allows. Where
+// the branches of an scf.if differ in a size, each makes memory of its own and hands on its address and the size.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -62,57 +63,126 @@ FailureOr<StridedView> FunctionBufferizer::makeResult(Operation *op, RankedTenso
   return makeBuffer(op->getLoc(), type.getElementType(), sizes, rowMajorOrder(type.getRank()));
 }
 
-// Converts a branch, ends it with copies to `results`, and moves it.
-LogicalResult FunctionBufferizer::convertBranch(Block &from, Block &to, ArrayRef<StridedView> results) {
+// A size of `value`, which `op` or one of its regions yields, where that is known before `op`.
+OpFoldResult FunctionBufferizer::sizeBefore(Operation *op, Value value, int64_t dim) {
+  while (auto cast = value.getDefiningOp<tensor::CastOp>())
+    value = cast.getSource();
+  auto view = views.find(value);
+  OpFoldResult size = view == views.end() ? sizeOf(value, dim) : view->second.sizes[dim];
+  auto computed = size ? dyn_cast<Value>(size) : Value();
+  return computed && op->isAncestor(computed.getParentBlock()->getParentOp()) ? OpFoldResult() : size;
+}
+
+// Where a tensor of an scf.if goes: to memory made before it, unless the branches may differ in a size.
+FunctionBufferizer::Choice FunctionBufferizer::chooseMemory(scf::IfOp op, OpResult result) {
+  auto type = cast<RankedTensorType>(result.getType());
+  Choice choice;
+  SmallVector<OpFoldResult> sizes;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    OpFoldResult size = builder.getIndexAttr(type.getDimSize(dim));
+    if (type.isDynamicDim(dim)) {
+      size = sizeBefore(op, op.thenYield().getOperand(result.getResultNumber()), dim);
+      OpFoldResult other = sizeBefore(op, op.elseYield().getOperand(result.getResultNumber()), dim);
+      if (!size || !other || !isEqualConstantIntOrValue(size, other))
+        choice.ownDims.push_back(dim);
+    }
+    sizes.push_back(size);
+  }
+  if (choice.ownDims.empty())
+    choice.memory = makeBuffer(op.getLoc(), type.getElementType(), sizes, rowMajorOrder(type.getRank()));
+  choice.memory.elementType = type.getElementType();
+  choice.memory.sizes = sizes;
+  return choice;
+}
+
+// Ends a branch with its value of a tensor: a copy to the memory made before, or the address of its own and sizes.
+void FunctionBufferizer::yieldChoice(Location loc, Block *branch, const StridedView &value, const Choice &choice,
+                                     SmallVectorImpl<Value> &yielded) {
+  if (choice.ownDims.empty())
+    return copyInto(loc, value, choice.memory);
+  auto buffer = value.base.getDefiningOp<BufferOp>();
+  bool isOwn = buffer && buffer->getBlock() == branch && value.isRowMajor() && getConstantIntValue(value.offset) == 0;
+  StridedView address = isOwn ? value : copyOf(loc, value);
+  address.sizes.clear();
+  address.strides.clear();
+  yielded.push_back(address.materialize(builder, loc));
+  for (int64_t dim : choice.ownDims)
+    yielded.push_back(getValueOrCreateConstantIndexOp(builder, loc, value.sizes[dim]));
+}
+
+// The memory that a branch has made, seen behind the scf.if whose results `address` and those behind it are.
+StridedView FunctionBufferizer::chosenMemory(Location loc, const Choice &choice, ValueRange yielded) {
+  StridedView view = choice.memory;
+  view.base = yielded.front();
+  view.offset = builder.getIndexAttr(0);
+  for (auto [dim, size] : llvm::zip_equal(choice.ownDims, yielded.drop_front()))
+    view.sizes[dim] = LateSizeOp::create(builder, loc, builder.getIndexType(), size, /*bound=*/Value()).getResult();
+  view.strides = stridesInOrder(builder, loc, view.sizes, rowMajorOrder(view.rank()));
+  view.madeRowMajor = true;
+  return view;
+}
+
+// Converts a branch, ends it with its values for `choices`, and moves it.
+LogicalResult FunctionBufferizer::convertBranch(Block &from, Block &to, ArrayRef<Choice> choices) {
   if (failed(convertBlock(from)))
     return failure();
   auto yield = cast<scf::YieldOp>(from.getTerminator());
   builder.setInsertionPoint(yield);
+  SmallVector<Value> yielded = scalarsOf(yield.getOperands());
   unsigned next = 0;
   for (Value value : yield.getOperands())
     if (isTensor(value))
-      copyInto(yield.getLoc(), viewOf(value), results[next++]);
-  SmallVector<Value> scalars = scalarsOf(yield.getOperands());
+      yieldChoice(yield.getLoc(), &from, viewOf(value), choices[next++], yielded);
   Location loc = yield.getLoc();
   moveBody(from, to);
   yield.erase();
   builder.setInsertionPointToEnd(&to);
-  scf::YieldOp::create(builder, loc, scalars);
+  scf::YieldOp::create(builder, loc, yielded);
   return success();
 }
 
 LogicalResult FunctionBufferizer::convertIf(scf::IfOp op) {
-  SmallVector<StridedView> results;
-  SmallVector<Type> scalarTypes;
+  SmallVector<Choice> choices;
+  SmallVector<Type> types = llvm::to_vector(ValueRange(scalarsOf(op.getResults())).getTypes());
+  unsigned numScalars = types.size();
   for (OpResult result : op->getResults()) {
-    auto type = dyn_cast<RankedTensorType>(result.getType());
-    if (!type) {
-      scalarTypes.push_back(result.getType());
+    if (!isTensor(result))
       continue;
-    }
-    unsigned index = result.getResultNumber();
-    FailureOr<StridedView> memory =
-        makeResult(op, type, {op.thenYield().getOperand(index), op.elseYield().getOperand(index)});
-    if (failed(memory))
-      return failure();
-    results.push_back(*memory);
-    views[result] = *memory;
+    const Choice &choice = choices.emplace_back(chooseMemory(op, result));
+    if (!choice.ownDims.empty())
+      types.push_back(MemRefType::get({}, choice.memory.elementType));
+    types.append(choice.ownDims.size(), builder.getIndexType());
   }
   bool hasElse = !op.getElseRegion().empty();
-  auto branch = scf::IfOp::create(builder, op.getLoc(), scalarTypes, op.getCondition(), /*addThenBlock=*/true,
+  auto branch = scf::IfOp::create(builder, op.getLoc(), types, op.getCondition(), /*addThenBlock=*/true,
                                   /*addElseBlock=*/hasElse);
   for (auto [from, to] : {std::pair{&op.getThenRegion(), &branch.getThenRegion()},
                           std::pair{&op.getElseRegion(), &branch.getElseRegion()}})
-    if (!from->empty() && failed(convertBranch(from->front(), to->front(), results)))
+    if (!from->empty() && failed(convertBranch(from->front(), to->front(), choices)))
       return failure();
-  replaceScalars(op.getResults(), branch.getResults());
+  builder.setInsertionPointAfter(branch);
+  replaceScalars(op.getResults(), branch.getResults().take_front(numScalars));
+  ValueRange rest = branch.getResults().drop_front(numScalars);
+  for (auto [result, choice] : llvm::zip_equal(llvm::make_filter_range(op.getResults(), isTensor), choices)) {
+    unsigned numYielded = choice.ownDims.empty() ? 0 : 1 + choice.ownDims.size();
+    views[result] = numYielded ? chosenMemory(op.getLoc(), choice, rest.take_front(numYielded)) : choice.memory;
+    rest = rest.drop_front(numYielded);
+  }
   return success();
 }
 
 // A choice between two values that exist already: one of them is copied.
 void FunctionBufferizer::convertSelect(arith::SelectOp op) {
   StridedView yes = viewOf(op.getTrueValue()), no = viewOf(op.getFalseValue());
-  StridedView result = makeBuffer(op.getLoc(), yes.elementType, yes.sizes, rowMajorOrder(yes.rank()));
+  SmallVector<OpFoldResult> sizes = yes.sizes;
+  for (auto [size, other] : llvm::zip_equal(sizes, no.sizes))
+    if (!isEqualConstantIntOrValue(size, other)) {
+      Value chosen = arith::SelectOp::create(builder, op.getLoc(), op.getCondition(),
+                                             getValueOrCreateConstantIndexOp(builder, op.getLoc(), size),
+                                             getValueOrCreateConstantIndexOp(builder, op.getLoc(), other));
+      size = LateSizeOp::create(builder, op.getLoc(), builder.getIndexType(), chosen, /*bound=*/Value()).getResult();
+    }
+  StridedView result = makeBuffer(op.getLoc(), yes.elementType, sizes, rowMajorOrder(yes.rank()));
   scf::IfOp::create(
       builder, op.getLoc(), op.getCondition(),
       [&](OpBuilder &, Location loc) {

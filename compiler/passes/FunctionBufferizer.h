@@ -65,7 +65,18 @@ private:
   llvm::LogicalResult convertFor(mlir::scf::ForOp op);
   llvm::LogicalResult convertWhile(mlir::scf::WhileOp op);
   void convertSelect(mlir::arith::SelectOp op);
-  llvm::LogicalResult convertBranch(mlir::Block &from, mlir::Block &to, llvm::ArrayRef<StridedView> results);
+  /// Memory for a tensor that an scf.if gives: made before it, or, where the branches may differ in the sizes of `ownDims`, by
+  /// each branch (then `memory` has no base yet).
+  struct Choice {
+    StridedView memory;
+    llvm::SmallVector<int64_t> ownDims;
+  };
+  mlir::OpFoldResult sizeBefore(Operation *op, Value value, int64_t dim);
+  Choice chooseMemory(mlir::scf::IfOp op, mlir::OpResult result);
+  void yieldChoice(mlir::Location loc, mlir::Block *branch, const StridedView &value, const Choice &choice,
+                   llvm::SmallVectorImpl<Value> &yielded);
+  StridedView chosenMemory(mlir::Location loc, const Choice &choice, mlir::ValueRange yielded);
+  llvm::LogicalResult convertBranch(mlir::Block &from, mlir::Block &to, llvm::ArrayRef<Choice> choices);
   mlir::FailureOr<StridedView> makeResult(Operation *op, mlir::RankedTensorType type, llvm::ArrayRef<Value> yielded);
   StridedView startCarried(mlir::Location loc, Value init);
   llvm::LogicalResult convertLoopBody(mlir::Block &body, llvm::MutableArrayRef<Carried> carried);

@@ -20,6 +20,7 @@
 #include "mlir/Analysis/TopologicalSortUtils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
 namespace tenon {
@@ -55,6 +56,10 @@ static int64_t lastUse(Value memory, Block &block, const DenseMap<Operation *, i
     last = std::max(last, positions.at(block.findAncestorOpInBlock(*user)));
     if (isa<ViewLikeOpInterface>(user))
       last = std::max(last, lastUse(user->getResult(0), block, positions));
+    if (auto choice = dyn_cast<scf::YieldOp>(user) ? dyn_cast<scf::IfOp>(user->getParentOp()) : scf::IfOp())
+      for (OpOperand &yielded : user->getOpOperands())
+        if (yielded.get() == memory) // handed on by a branch
+          last = std::max(last, lastUse(choice.getResult(yielded.getOperandNumber()), block, positions));
   }
   return last;
 }

@@ -1,13 +1,9 @@
 """Branches, loops and regions of torch's higher-order ops, against eager; arguments as in cases.py."""
-import os
-
 import eager  # first: skips where PyTorch is absent
 import cases
-import tenon
 import torch
 from cases import case
 from eager import compare_state
-from tenon.exporting import export, flatten_tensors
 from torch import nn
 from torch._higher_order_ops import map as map_rows, scan, while_loop
 from torch.export import Dim
@@ -82,6 +78,33 @@ def cond_returns_operands(folder):
 
     a, b = torch.ones(3), torch.zeros(3)
     compare(folder, f, (a, b), (b, a))
+
+
+@case
+def cond_of_different_sizes(folder):
+    def f(x):
+        y, z = torch.cond(x.sum() > 0, lambda x: (x[:2].exp(), x[2:].clone()), lambda x: (x[:3] * 2, x.clone()), (x,))
+        return y, y.sum(0), z.softmax(-1), y @ x.t()
+
+    x = torch.rand(4, 5)
+    compare(folder, f, (x,), (-x,), (x,))
+
+
+@case
+def cond_of_different_dynamic_sizes(folder):
+    def f(x):
+        return torch.cond(x.sum() > 0, lambda x: torch.cat([x, x * 2]), lambda x: x[1:].sin(), (x,)) + 1
+
+    compare(folder, f, *[(torch.full((rows, 3), value),) for rows in (5, 4, 9) for value in (1.0, -1.0)],
+            dynamic_shapes=({0: Dim("rows", min=4, max=99)},))
+
+
+@case
+def cond_of_values_that_are_there(folder):
+    def f(x, y):
+        return torch.cond(x.sum() > 0, lambda x, y: x.clone(), lambda x, y: y.clone(), (x, y)).cumsum(0)
+
+    compare(folder, f, (torch.ones(2, 3), torch.randn(4, 3)), (-torch.ones(2, 3), torch.randn(4, 3)))
 
 
 @case
@@ -278,22 +301,6 @@ def no_grad_region(folder):
         return y * x
 
     compare(folder, f, (torch.randn(4, 3),))
-
-
-#===--- what is refused ---===
-
-
-@case
-def branches_of_different_sizes(folder):
-    def f(x):
-        return torch.cond(x.sum() > 0, lambda x: x[:2].clone(), lambda x: x[:3].clone(), (x,))
-
-    path = os.path.join(folder, "model.pt2")
-    try:
-        export(module_of(f), (torch.randn(5),), path=path)
-    except Exception:  # PyTorch refuses it first in some versions
-        return
-    eager.expect_unsupported(path, "branches whose results have different sizes")
 
 
 if __name__ == "__main__":

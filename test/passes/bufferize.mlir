@@ -323,6 +323,62 @@ module {
 
 // -----
 
+// Tests that branches which differ in a size make memory of their own, and that its address and the size leave the branch; a
+// view of other memory is copied.
+// CHECK-LABEL: func.func @main
+// CHECK-SAME: (%[[X:.*]]: memref<4x3xf32>, %{{.*}}: memref<i1>, %[[Y:.*]]: memref<?x3xf32>)
+// CHECK: %[[CHOICE:.*]]:2 = scf.if %{{.*}} -> (memref<f32>, index) {
+// CHECK: %[[OWN:.*]] = tenon.buffer : memref<2x3xf32>
+// CHECK: tenon.matmul {{.*}} outs(%[[OWN]] :
+// CHECK-NOT: memref.copy
+// CHECK: %[[ADDRESS:.*]] = memref.reinterpret_cast %[[OWN]] to offset: [0], sizes: [], strides: []
+// CHECK: scf.yield %[[ADDRESS]], %c2{{.*}} : memref<f32>, index
+// CHECK: } else {
+// CHECK: %[[COPY:.*]] = tenon.buffer : memref<3x3xf32>
+// CHECK: memref.copy %{{.*}}, %[[COPY]]
+// CHECK: scf.yield %{{.*}}, %c3{{.*}} : memref<f32>, index
+// CHECK: %[[N:.*]] = tenon.late_size %[[CHOICE]]#1
+// CHECK: tenon.output_size %{{.*}}, 0, 0
+// CHECK: %[[FROM:.*]] = memref.reinterpret_cast %[[CHOICE]]#0 to offset: [0], sizes: [%[[N]], 3], strides: [3, 1]
+// CHECK: memref.copy %[[FROM]], %{{.*}}
+module {
+  func.func @main(%x: tensor<4x3xf32>, %p: tensor<i1>) -> tensor<?x3xf32> {
+    %yes = tensor.extract %p[] : tensor<i1>
+    %r = scf.if %yes -> (tensor<?x3xf32>) {
+      %two = tensor.extract_slice %x[0, 0] [2, 3] [1, 1] : tensor<4x3xf32> to tensor<2x3xf32>
+      %square = tensor.extract_slice %x[0, 0] [3, 3] [1, 1] : tensor<4x3xf32> to tensor<3x3xf32>
+      %e = tensor.empty() : tensor<2x3xf32>
+      %m = tenon.matmul ins(%two, %square : tensor<2x3xf32>, tensor<3x3xf32>) outs(%e : tensor<2x3xf32>) epilogue [] -> tensor<2x3xf32>
+      %c = tensor.cast %m : tensor<2x3xf32> to tensor<?x3xf32>
+      scf.yield %c : tensor<?x3xf32>
+    } else {
+      %three = tensor.extract_slice %x[1, 0] [3, 3] [1, 1] : tensor<4x3xf32> to tensor<3x3xf32>
+      %c = tensor.cast %three : tensor<3x3xf32> to tensor<?x3xf32>
+      scf.yield %c : tensor<?x3xf32>
+    }
+    return %r : tensor<?x3xf32>
+  }
+}
+
+// -----
+
+// Tests that a choice between values of different sizes has the size of the chosen one.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[SIZE:.*]] = arith.select %{{.*}}, %c2{{.*}}, %c3{{.*}} : index
+// CHECK: %[[N:.*]] = tenon.late_size %[[SIZE]]
+// CHECK: tenon.buffer(%[[N]]) : memref<?xf32, strided<[1]>>
+module {
+  func.func @main(%x: tensor<2xf32>, %y: tensor<3xf32>, %p: tensor<i1>) -> tensor<?xf32> {
+    %yes = tensor.extract %p[] : tensor<i1>
+    %a = tensor.cast %x : tensor<2xf32> to tensor<?xf32>
+    %b = tensor.cast %y : tensor<3xf32> to tensor<?xf32>
+    %r = arith.select %yes, %a, %b : tensor<?xf32>
+    return %r : tensor<?xf32>
+  }
+}
+
+// -----
+
 // Tests that an output without a size beforehand is asked for when its sizes are known.
 // CHECK-LABEL: func.func @main
 // CHECK: %[[N:.*]] = tenon.late_size

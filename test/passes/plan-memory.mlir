@@ -72,3 +72,38 @@ module {
     return
   }
 }
+
+// -----
+
+// Tests that memory which a branch hands on lives as long as it is used behind the branch.
+// CHECK-LABEL: func.func @main
+// CHECK: tenon.buffer {static_offset = [[OWN:[0-9]+]] : i64} : memref<100xf32>
+// CHECK: tenon.buffer {static_offset = [[OTHER:[0-9]+]] : i64} : memref<99xf32>
+// CHECK-NOT: tenon.buffer {static_offset = [[OWN]] : i64}
+// CHECK: memref.copy
+// CHECK: return
+module {
+  func.func @main(%x: memref<100xf32>, %p: memref<i1>, %y: memref<?xf32>, %z: memref<100xf32>) {
+    %yes = memref.load %p[] : memref<i1>
+    %choice:2 = scf.if %yes -> (memref<f32>, index) {
+      %a = tenon.buffer : memref<100xf32>
+      memref.copy %x, %a : memref<100xf32> to memref<100xf32>
+      %c100 = arith.constant 100 : index
+      %address = memref.reinterpret_cast %a to offset: [0], sizes: [], strides: [] : memref<100xf32> to memref<f32>
+      scf.yield %address, %c100 : memref<f32>, index
+    } else {
+      %a = tenon.buffer : memref<99xf32>
+      %v = memref.reinterpret_cast %x to offset: [0], sizes: [99], strides: [1] : memref<100xf32> to memref<99xf32>
+      memref.copy %v, %a : memref<99xf32> to memref<99xf32>
+      %c99 = arith.constant 99 : index
+      %address = memref.reinterpret_cast %a to offset: [0], sizes: [], strides: [] : memref<99xf32> to memref<f32>
+      scf.yield %address, %c99 : memref<f32>, index
+    }
+    %b = tenon.buffer : memref<100xf32>
+    memref.copy %x, %b : memref<100xf32> to memref<100xf32>
+    memref.copy %b, %z : memref<100xf32> to memref<100xf32>
+    %chosen = memref.reinterpret_cast %choice#0 to offset: [0], sizes: [%choice#1], strides: [1] : memref<f32> to memref<?xf32>
+    memref.copy %chosen, %y : memref<?xf32> to memref<?xf32>
+    return
+  }
+}

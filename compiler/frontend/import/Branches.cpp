@@ -11,7 +11,10 @@
 
 #include "compiler/frontend/import/Regions.h"
 
+#include "compiler/ir/TenonDialect.h"
+
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -68,6 +71,47 @@ static Branch asBranch(Block *block, ArrayRef<RegionValue> values, ArrayRef<unsi
   return branch;
 }
 
+static bool isUndefinedSymbol(const Symbols &symbols, const SymInt &size) {
+  return !size.isStatic() && size.expr().kind == SymExpr::Kind::Symbol && !symbols.isDefined(size.expr().name);
+}
+
+// The type of result `name` of cond; null where it cannot be one. A symbol that nothing has shown before is a size on which the
+// branches differ.
+Type Importer::conditionalType(Emitter &e, Scope &scope, const std::string &name) {
+  if (scope.graph.symIntValues.count(name))
+    return builder.getIndexType();
+  auto meta = scope.graph.tensorValues.find(name);
+  if (meta == scope.graph.tensorValues.end() || !elementType(&context, meta->second.dtype))
+    return {};
+  SmallVector<int64_t> shape;
+  for (const SymInt &size : meta->second.sizes) {
+    bool isUndefined = isUndefinedSymbol(symbols, size);
+    if (!isUndefined && !size.isStatic() && !symbols.allDefined(size.expr()))
+      return {};
+    shape.push_back(isUndefined ? ShapedType::kDynamic : staticSize(symbols.size(e, size)).value_or(ShapedType::kDynamic));
+  }
+  if (isComplex(meta->second.dtype))
+    shape.push_back(2);
+  return RankedTensorType::get(shape, elementType(&context, meta->second.dtype));
+}
+
+// Gives `name` its value, and symbols of sizes on which the branches differ theirs.
+void Importer::bindConditional(Emitter &e, Scope &scope, const std::string &name, Value result) {
+  if (result.getType().isIndex())
+    return bindRegionValue(scope.graph, scope, name, {{}, result});
+  const TensorMeta &meta = scope.graph.tensorValues.at(name);
+  bool isLate = false;
+  for (auto [dim, size] : llvm::enumerate(meta.sizes))
+    if (isUndefinedSymbol(symbols, size)) {
+      isLate = true;
+      defineLate(e, size.expr().name, tensor::DimOp::create(e.b, e.loc, result, dim));
+    }
+  Tensor tensor{result, meta.dtype, symbols.sizes(e, meta.sizes)};
+  if (isLate) // says the sizes where the branches do not
+    tensor.value = ReshapeOp::create(e.b, e.loc, result.getType(), result, e.dynamic(tensor.sizes));
+  scope.tensors[name] = std::make_shared<Alias>(tensor);
+}
+
 std::string Importer::importCond(const Node &node, Scope &scope, Emitter &e) {
   const Graph *graphs[] = {graphAt(node, 1), graphAt(node, 2)};
   if (node.inputs.size() != 4 || !graphs[0] || !graphs[1])
@@ -79,14 +123,11 @@ std::string Importer::importCond(const Node &node, Scope &scope, Emitter &e) {
   FailureOr<SmallVector<RegionValue>> operands = regionValues(operandNames, scope, e);
   if (failed(operands))
     return differingOperands;
-  SmallVector<Tensor> results;
   SmallVector<Type> types;
   for (const std::string &name : resultNames) {
-    bool isNumber = scope.graph.symIntValues.count(name);
-    results.push_back(resultTensor(e, scope, name));
-    if (!isNumber && results.back().dtype == ScalarType::Unknown)
-      return "branches whose results have different sizes, or a dtype that is not known";
-    types.push_back(isNumber ? Type(builder.getIndexType()) : e.type(results.back().sizes, results.back().dtype));
+    types.push_back(conditionalType(e, scope, name));
+    if (!types.back())
+      return "branches whose results have sizes that are no symbols, or a dtype that is not known";
   }
 
   auto draft = scf::IfOp::create(builder, e.loc, TypeRange(), condition, /*addThenBlock=*/false,
@@ -118,8 +159,8 @@ std::string Importer::importCond(const Node &node, Scope &scope, Emitter &e) {
   draft.erase();
   builder.setInsertionPointAfter(op);
 
-  for (auto [name, result, shape] : llvm::zip(resultNames, op.getResults(), results))
-    bindRegionValue(scope.graph, scope, name, asRegionValue(result, shape));
+  for (auto [name, result] : llvm::zip(resultNames, op.getResults()))
+    bindConditional(e, scope, name, result);
   for (auto [operand, result] : llvm::zip(written, op.getResults().drop_front(resultNames.size())))
     if (!scope.tensors[operandNames[operand]]->write(e, asRegionValue(result, (*operands)[operand].tensor).tensor))
       return writesToOverlap;

@@ -106,6 +106,8 @@ private:
   std::string importAutocast(const frontend::Node &node, Scope &scope, Emitter &e);
   std::string importCond(const frontend::Node &node, Scope &scope, Emitter &e);
   mlir::Value conditionValue(const frontend::Argument &arg, Scope &scope, Emitter &e);
+  mlir::Type conditionalType(Emitter &e, Scope &scope, const std::string &name);
+  void bindConditional(Emitter &e, Scope &scope, const std::string &name, mlir::Value result);
   std::string importWhileLoop(const frontend::Node &node, Scope &scope, Emitter &e);
   std::string importScan(const frontend::Node &node, Scope &scope, Emitter &e);
   std::string importMap(const frontend::Node &node, Scope &scope, Emitter &e);
