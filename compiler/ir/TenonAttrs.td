@@ -52,6 +52,17 @@ def Tenon_PoolKind : I32EnumAttr<"PoolKind", "a pooling function", [
   let genSpecializedAttr = 0;
 }
 
+// How tenon.pool_regions makes a bin of a box one number.
+def Tenon_RegionPoolKind : I32EnumAttr<"RegionPoolKind", "a pooling function of boxes", [
+    I32EnumAttrCase<"Align", 0, "align">,                  // the mean of samples between pixels (https://arxiv.org/abs/1703.06870)
+    I32EnumAttrCase<"Max", 1, "max">,                      // https://arxiv.org/abs/1504.08083
+    I32EnumAttrCase<"PositionalAlign", 2, "positional_align">, // each bin reads a channel of its own
+    I32EnumAttrCase<"PositionalMean", 3, "positional_mean">,   // https://arxiv.org/abs/1605.06409
+  ]> {
+  let cppNamespace = "::tenon";
+  let genSpecializedAttr = 0;
+}
+
 // Where the bytes of a global come from.
 def Tenon_GlobalKind : I32EnumAttr<"GlobalKind", "where a global's bytes come from", [
     I32EnumAttrCase<"Weight", 0, "weight">,   // read-only: a range of the archive's record `record`
@@ -137,6 +148,7 @@ class Tenon_Attr<string name, string attrMnemonic> : AttrDef<Tenon_Dialect, name
 
 def Tenon_ActivationKindAttr : EnumAttr<Tenon_Dialect, Tenon_ActivationKind, "activation_kind">;
 def Tenon_PoolKindAttr : EnumAttr<Tenon_Dialect, Tenon_PoolKind, "pool_kind">;
+def Tenon_RegionPoolKindAttr : EnumAttr<Tenon_Dialect, Tenon_RegionPoolKind, "region_pool_kind">;
 def Tenon_ScatterKindAttr : EnumAttr<Tenon_Dialect, Tenon_ScatterKind, "scatter_kind">;
 def Tenon_ScanKindAttr : EnumAttr<Tenon_Dialect, Tenon_ScanKind, "scan_kind">;
 def Tenon_RandomKindAttr : EnumAttr<Tenon_Dialect, Tenon_RandomKind, "random_kind">;

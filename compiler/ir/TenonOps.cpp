@@ -36,6 +36,7 @@ static void appendStructuredEffects(DestinationStyleOpInterface op, Effects &eff
 STRUCTURED_OP_EFFECTS(MatmulOp)
 STRUCTURED_OP_EFFECTS(ConvOp)
 STRUCTURED_OP_EFFECTS(PoolOp)
+STRUCTURED_OP_EFFECTS(PoolRegionsOp)
 STRUCTURED_OP_EFFECTS(AttentionOp)
 STRUCTURED_OP_EFFECTS(ConcatOp)
 STRUCTURED_OP_EFFECTS(LaunchOp)
@@ -262,6 +263,18 @@ LogicalResult ConcatOp::verify() {
 
 static bool haveOneElementType(Value a, Value b) {
   return shapedType(a).getElementType() == shapedType(b).getElementType();
+}
+
+LogicalResult PoolRegionsOp::verify() {
+  if (getInits().size() != 1)
+    return emitOpError("needs one init");
+  ShapedType input = shapedType(getInput()), boxes = shapedType(getBoxes()), init = shapedType(getInits()[0]);
+  if (input.getRank() != 4 || boxes.getRank() != 2 || init.getRank() != 4)
+    return emitOpError("needs an input and an init of rank 4, and boxes of rank 2");
+  if (!isa<FloatType>(input.getElementType()) || input.getElementType() != boxes.getElementType() ||
+      !haveOneElementType(getInput(), getInits()[0]))
+    return emitOpError("needs operands of one float type");
+  return verifyDestinationStyle(*this);
 }
 
 LogicalResult SortOp::verify() {

@@ -234,6 +234,23 @@ def Tenon_PoolOp : Tenon_StructuredOp<"pool"> {
   }];
 }
 
+def Tenon_PoolRegionsOp : Tenon_StructuredOp<"pool_regions"> {
+  let summary = "one number per channel and bin of each box of an image";
+  let description = [{
+    input [N, C, H, W], boxes [K, 5] (number of the image, x and y of two corners), inits [K, C', H', W']: boxes are divided into
+    H' x W' bins. C' = C, or C / (H' W') where the kind is positional: bin (y, x) of channel c reads channel (c H' + y) W' + x.
+    Corners are multiplied by `scale`. `sampling` samples per bin and axis are taken by the aligning kinds, or (0) as many as the
+    bin has pixels; `centred` (of `align`): pixels have their values at their centres. Source: torchvision.ops.
+  }];
+  let arguments = (ins Tenon_Shaped:$input, Tenon_Shaped:$boxes, Variadic<Tenon_Shaped>:$inits, Tenon_RegionPoolKindAttr:$kind,
+                       F64Attr:$scale, DefaultValuedAttr<I64Attr, "0">:$sampling,
+                       DefaultValuedAttr<BoolAttr, "false">:$centred);
+  let assemblyFormat = [{
+    $kind `ins` `(` $input `,` $boxes `:` type($input) `,` type($boxes) `)` `outs` `(` $inits `:` type($inits) `)` `scale` $scale
+    attr-dict (`->` type($results)^)?
+  }];
+}
+
 def Tenon_AttentionOp : Tenon_StructuredOp<"attention", [AttrSizedOperandSegments]> {
   let summary = "softmax(query x key^T * scale + mask) x value, per batch and head";
   let description = [{

@@ -104,6 +104,7 @@ private:
   Result emitMatmul(MatmulOp op);
   Result emitConv(ConvOp op);
   Result emitPool(PoolOp op);
+  Result emitPoolRegions(PoolRegionsOp op);
   Result emitAttention(AttentionOp op);
   Result emitConcat(ConcatOp op);
   Result emitSort(SortOp op);

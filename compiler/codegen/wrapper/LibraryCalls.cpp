@@ -20,6 +20,7 @@ static constexpr llvm::StringLiteral activationNames[] = {"Relu",      "GeluErf"
                                                           "Clip",      "Softplus",  "Mish"};
 static constexpr llvm::StringLiteral epilogueNames[] = {"Activation", "Add", "Mul", "Scale"};
 static constexpr llvm::StringLiteral poolNames[] = {"Max", "AvgIncludePad", "AvgExcludePad"};
+static constexpr llvm::StringLiteral regionNames[] = {"Align", "Max", "PositionalAlign", "PositionalMean"};
 static constexpr llvm::StringLiteral scatterNames[] = {"Set", "Add", "Mul", "Max", "Min"};
 static constexpr llvm::StringLiteral scanNames[] = {"Sum", "Prod", "Max", "Min", "LogSumExp"};
 static constexpr llvm::StringLiteral recurrenceNames[] = {"Tanh", "Relu", "Lstm", "Gru"};
@@ -30,6 +31,7 @@ static constexpr llvm::StringLiteral decomposeNames[] = {
 static_assert(std::size(decomposeNames) == getMaxEnumValForDecomposeKind() + 1);
 static constexpr llvm::StringLiteral randomNames[] = {"Uniform", "Normal", "Bits32", "Bits64", "Permutation"};
 static_assert(std::size(randomNames) == getMaxEnumValForRandomKind() + 1);
+static_assert(std::size(regionNames) == getMaxEnumValForRegionPoolKind() + 1);
 static_assert(std::size(recurrenceNames) == getMaxEnumValForRecurrenceKind() + 1);
 static_assert(std::size(scatterNames) == getMaxEnumValForScatterKind() + 1 &&
               std::size(scanNames) == getMaxEnumValForScanKind() + 1);
@@ -133,6 +135,7 @@ LogicalResult FunctionEmitter::emitCall(Operation *op) {
       .Case([&](MatmulOp op) { return emitMatmul(op); })
       .Case([&](ConvOp op) { return emitConv(op); })
       .Case([&](PoolOp op) { return emitPool(op); })
+      .Case([&](PoolRegionsOp op) { return emitPoolRegions(op); })
       .Case([&](AttentionOp op) { return emitAttention(op); })
       .Case([&](ConcatOp op) { return emitConcat(op); })
       .Case([&](SortOp op) { return emitSort(op); })
@@ -239,6 +242,18 @@ LogicalResult FunctionEmitter::emitPool(PoolOp op) {
   appendWindow(fields, op.getStride(), op.getPadding(), op.getDilation());
   emitLibraryCall(op, "pool", "PoolSpec", fields, nodeName(op.getLoc(), "pool"),
                   {memory(op.getInput()).view(), memory(op.getInits().front()).view()});
+  return success();
+}
+
+LogicalResult FunctionEmitter::emitPoolRegions(PoolRegionsOp op) {
+  std::vector<std::string> fields = {".kind = RegionPoolKind::" + regionNames[static_cast<size_t>(op.getKind())].str(),
+                                     ".scale = " + doubleLiteral(op.getScale().convertToDouble())};
+  if (op.getSampling() != 0)
+    fields.push_back(".sampling = " + integerLiteral(op.getSampling()));
+  if (op.getCentred())
+    fields.push_back(".centred = true");
+  line("poolRegions(run, " + addSpec("RegionSpec", nodeName(op.getLoc(), "regions"), fields) + ", " +
+       memory(op.getInput()).view() + ", " + memory(op.getBoxes()).view() + ", " + memory(op.getInits().front()).view() + ");");
   return success();
 }
 

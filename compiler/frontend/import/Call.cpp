@@ -26,8 +26,7 @@ const OpTable &OpTable::get() {
           addAntialiasedResamplingRows, addProductRows, addOrderStatisticRows, addJoiningRows, addDiagonalRows,
           addSignalWindowRows, addQuantizationRows, addSpecialFunctionRows, addEinsumRows,
           addDeformableConvolutionRows, addComplexRows, addFourierRows, addShortTimeFourierRows, addNonzeroRows, addRandomRows,
-          addLinearAlgebraRows, addLinearSystemRows, addMatrixNormRows,
-          addHistogramRows, addUniqueRows})
+          addLinearAlgebraRows, addLinearSystemRows, addMatrixNormRows, addBoxRows, addHistogramRows, addUniqueRows})
       addRows(result);
     return result;
   }();

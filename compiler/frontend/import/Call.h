@@ -173,6 +173,7 @@ void addLinearSystemRows(OpTable &table);
 void addMatrixNormRows(OpTable &table);
 void addNonzeroRows(OpTable &table);
 void addRandomRows(OpTable &table);
+void addBoxRows(OpTable &table);
 void addHistogramRows(OpTable &table);
 void addUniqueRows(OpTable &table);
 

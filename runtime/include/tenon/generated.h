@@ -162,6 +162,16 @@ struct PoolSpec {
 };
 void pool(Run &run, int32_t site, const PoolSpec &spec, const TensorView &input, const TensorView &output);
 
+/// output = one number per channel and bin of each box; shapes and meaning as in tenon.pool_regions.
+enum class RegionPoolKind : int32_t { Align, Max, PositionalAlign, PositionalMean };
+struct RegionSpec {
+  RegionPoolKind kind;
+  double scale = 1;
+  int64_t sampling = 0;
+  bool centred = false;
+};
+void poolRegions(Run &run, const RegionSpec &spec, const TensorView &input, const TensorView &boxes, const TensorView &output);
+
 /// output = softmax(query key^T * scale + mask) value; shapes and meaning as in tenon.attention. `mask` may be null.
 struct AttentionSpec {
   double scale = 1;
