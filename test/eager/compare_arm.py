@@ -43,8 +43,8 @@ FULL = ["generic@0", *[f"neoverse-v1@{bits}" for bits in emulation.LENGTHS], "ne
 SUBSET = ["generic@0", "neoverse-v1@256", "neoverse-v2@2048"]
 # A case is about one mechanism and not about a length.
 CONFIGURATIONS_OF_CASES = ["generic@0", "neoverse-v1@256", "neoverse-v2@512"]
-CASE_FILES = ("snippets", "functions", "losses", "indexing", "linalg", "products", "windows", "recurrent", "dynamic", "late_sizes",
-              "boxes", "state", "control_flow", "checks", "forms")
+CASE_FILES = ("snippets", "functions", "complex", "losses", "indexing", "linalg", "products", "windows", "recurrent", "dynamic",
+              "late_sizes", "boxes", "state", "control_flow", "checks", "forms")
 CASES_PER_CASE_OF_SUBSET = 24
 # Convolution nets whose widths an emulator can bear (torchvision's tiny ones keep them), and transformers of all kinds.
 ZOO = {

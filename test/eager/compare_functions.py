@@ -183,6 +183,47 @@ def bessel_functions(x, y, i):
             y.bfloat16().digamma(), y.half().lgamma())
 
 
+@snippet(constant([[0.0, 0.5, 1.9, 2.0, 2.1, 7.0, 17.9, 18.1, 40.0]]), floats(40))
+def bessel_functions_of_both_kinds(d, x):
+    s = torch.special
+    both, positive = (s.bessel_j0, s.bessel_j1, s.modified_bessel_i0, s.modified_bessel_i1, s.spherical_bessel_j0), (s.bessel_y0, s.bessel_y1, s.modified_bessel_k0, s.modified_bessel_k1,
+                                                                                                                 s.scaled_modified_bessel_k0, s.scaled_modified_bessel_k1)
+    return (*(f(x * 9) for f in both), *(f(-d) for f in both[:2]), *(f(d[:, 1:]) for f in positive), *(f(x.abs() * 9) for f in positive), *(f(d[:, :1]) for f in positive))
+
+
+@snippet(constant([NAN, INF, -INF, 0.0, -0.0, 1.5, -2.25, 1e-40, 3e38]), constant([1.0, -INF, INF, -1.0, 1.0, 1.5, 3.0, 0.0, INF]), floats(40), integers(30), integers(30, low=0))
+def numbers_by_their_bits(f, g, x, i, j):
+    return (f.nan_to_num(), f.nan_to_num(1, 2, 3), f.half().nan_to_num(), f.bfloat16().nan_to_num(), i.nan_to_num(), f.isreal(), torch.nextafter(f, g), torch.nextafter(x, -x), torch.nextafter(x.double(), x.double() * 2),
+            *torch.frexp(f), *torch.frexp(x.double() * 1e-310), *torch.frexp(x.half()), torch.logaddexp2(f, f), torch.logaddexp2(x, -x), torch.gcd(i, j), torch.lcm(i, j), torch.gcd(i.to(torch.int8), j.to(torch.int8)),
+            x.round(decimals=2), x.round(decimals=-1), (x * 9).round(decimals=0), x.float_power(2), i.float_power(3), torch.float_power(2, x))
+
+
+@snippet(floats(2, 6, 8), lambda: torch.tensor([[True] * 5, [False] * 5, [True, False, True, False, False]]), floats(3, 5))
+def softmax_of_hidden_rows(x, m, y):
+    hidden = y.masked_fill(~m, -INF)
+    return torch.ops.aten._safe_softmax(hidden, -1), torch.ops.aten._safe_softmax(hidden, 0), y[0, 0].softmax(0), y[0, 0].log_softmax(0)
+
+
+@snippet(floats(5, 6), floats(5), integers(4, low=-30, high=30), floats(4), floats(2, 3), integers(3, 1, low=-9, high=9), integers(3, 2, low=-9, high=9))
+def placements(x, c, p, s, t, i, j):
+    mask = i > 0
+    return (x.select_scatter(c, 1, -2), x.put(p, s), x.put(p, s, accumulate=True), torch.as_strided_scatter(x, t, (2, 3), (6, 2), 3), torch.unfold_copy(x, 1, 3, 2), x.renorm(2, 0, 1.5), x.renorm(1, 1, 2),
+            torch.ops.aten._unsafe_masked_index(x, mask, [i, j], 7), torch.ops.aten._unsafe_masked_index_put_accumulate(x, mask, [i, j], j.to(x.dtype)), x.mH, torch.ops.aten._unsafe_index(x, [p % 5]),
+            torch.nonzero_static(x > 0, size=40), torch.nonzero_static(x > 0, size=3, fill_value=7), torch.nonzero_static(c, size=4))
+
+
+@snippet(floats(6, 5), floats(7), floats(5, 4, dtype=torch.float64))
+def differences_and_distances(x, y, d):
+    return (F.pdist(x), F.pdist(x, 1), F.pdist(x, INF), F.pdist(d, 3), F.pdist(x[:1]), *torch.gradient(x), *torch.gradient(x, spacing=.5, dim=1), *torch.gradient(x, spacing=(.5, 2.0)), *torch.gradient(y, edge_order=2))
+
+
+@snippet(floats(4, 3, 5), floats(3), floats(3), floats(3), lambda: torch.rand(3) + .5)
+def batch_norms_of_decompositions(x, w, b, mean, variance):
+    a, running = torch.ops.aten, (mean.clone(), variance.clone())
+    return (*a._native_batch_norm_legit.no_stats(x, w, b, True, .1, 1e-5), *a._native_batch_norm_legit_functional(x, w, b, mean, variance, True, .1, 1e-5),
+            *a._native_batch_norm_legit_functional(x, w, None, mean, variance, False, .1, 1e-5), *a._native_batch_norm_legit(x, w, b, *running, True, .25, 1e-5), *running)
+
+
 #--- complex numbers and Fourier transforms ---
 
 
@@ -205,7 +246,7 @@ def fourier_transforms(x, y, z, d, p):
     f = torch.fft
     return real_views(f.fft(x), f.ifft(f.fft(x)), f.fft(y, dim=1), f.rfft(x), f.irfft(f.rfft(x)), f.rfft(y), f.irfft(f.rfft(y), 7), f.fft2(y), f.rfft2(y), f.irfft2(f.rfft2(y), (5, 7)),
                       f.fftn(y), f.ifftn(f.fftn(y, norm="ortho")), f.rfftn(y, dim=(2, 1)), f.hfft(x), f.hfft(f.fft(x)), f.ihfft(x), f.fft(z), f.rfft(z, 128), f.fft(d), f.irfft(f.rfft(d)),
-                      f.fft(x, 5), f.fft(x, 11, norm="forward"), f.fft(p), f.fftshift(y), f.ifftshift(y, 1), f.fftshift(f.fft(x)), f.rfft(x).angle(), f.rfft(z).angle()[:, ::48], f.fftfreq(8), f.fftfreq(7, .5), f.rfftfreq(9))
+                      f.hfft2(y), f.hfftn(y), f.ihfft2(y), f.ihfftn(y, norm="ortho"), f.fft(x, 5), f.fft(x, 11, norm="forward"), f.fft(p), f.fftshift(y), f.ifftshift(y, 1), f.fftshift(f.fft(x)), f.rfft(x).angle(), f.rfft(z).angle()[:, ::48], f.fftfreq(8), f.fftfreq(7, .5), f.rfftfreq(9))
 
 
 @snippet(floats(2, 64), floats(70))

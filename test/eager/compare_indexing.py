@@ -147,7 +147,7 @@ def uneven_adaptive_pools(x, y, z, small):
 @snippet(constant([1.0, 2.0, 2.0, 5.0]), floats(3, 4), integers(3, 4), constant([0.5, NAN, 9.0]), floats(3, 6))
 def searches(boundaries, x, i, n, lines):
     return (torch.bucketize(x, boundaries), torch.bucketize(i, boundaries, right=True, out_int32=True), torch.bucketize(n, boundaries),
-            torch.searchsorted(boundaries, i), torch.searchsorted(lines.sort(-1).values, x), F.one_hot(i.abs(), 12))
+            torch.searchsorted(boundaries, i), torch.searchsorted(lines.sort(-1).values, x), torch.searchsorted(lines, x, sorter=lines.argsort(-1)), F.one_hot(i.abs(), 12))
 
 
 @snippet(floats(9, 5), floats(3, 5, 4), constant([2, 2, 9], dtype=torch.int32))
@@ -161,8 +161,8 @@ def grouped_products(x, w, ends):
 def grouped_products_of_bf16(x, ends):
     import transformers.integrations.moe  # registers the op
 
-    w = torch.cos(torch.arange(4 * 48 * 20, dtype=torch.float32)).reshape(4, 48, 20).bfloat16()
-    turned = torch.sin(torch.arange(4 * 48 * 30, dtype=torch.float32)).reshape(4, 30, 48).bfloat16().transpose(1, 2)
+    w = torch.cos(torch.arange(4 * 48 * 20, dtype=torch.float32)).reshape(4, 48, 20).bfloat16().to(x.dtype)
+    turned = torch.sin(torch.arange(4 * 48 * 30, dtype=torch.float32)).reshape(4, 30, 48).bfloat16().to(x.dtype).transpose(1, 2)
     return torch.ops.transformers.grouped_mm_fallback(x, w, ends), torch.ops.transformers.grouped_mm_fallback(x, turned, ends)
 
 

@@ -47,6 +47,23 @@ def normal_numbers(folder):
 
 
 @case
+def normal_numbers_of_half_width(folder):
+    compare(folder, lambda x: (torch.randn(5, dtype=torch.bfloat16), torch.randn(32, dtype=torch.float16), torch.randn(3, 13, dtype=torch.bfloat16),
+                               torch.empty(40, dtype=torch.float16).normal_(1, 2), torch.randn(2)), torch.randn(3))
+
+
+@case
+def complex_numbers(folder):
+    compare(folder, lambda x: tuple(map(torch.view_as_real, (torch.randn(3, dtype=torch.complex64), torch.rand(2, 9, dtype=torch.complex128), torch.randn_like(x)))),
+            torch.randn(5, 7, dtype=torch.complex64))
+
+
+@case
+def heavy_tails(folder):
+    compare(folder, lambda x: (x.clone().cauchy_(1, 2), x.clone().geometric_(.3)), torch.randn(6, 20))
+
+
+@case
 def integers(folder):
     compare(folder, lambda x: (torch.randint(0, 5, (30,)), torch.randint(-7, 2**40, (5,)), torch.randint(9, (4,), dtype=torch.int32),
                                torch.randint_like(x, 5), torch.randint(2**28, (3,)), torch.randperm(11)), torch.randn(3, 4))

@@ -4,7 +4,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "compiler/frontend/import/Call.h"
+#include "compiler/frontend/import/Complex.h"
 #include "compiler/ir/TenonDialect.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -21,12 +21,13 @@ const OpTable &OpTable::get() {
     for (auto addRows :
          {addPointwiseRows, addCastRows, addViewRows, addCreationRows, addMatmulRows, addConvolutionRows, addNormRows,
           addPoolingRows, addAttentionRows, addIndexingRows, addDataMovementRows, addReductionRows, addResamplingRows,
-          addSortingRows, addScanRows, addScatteringRows, addGroupedMatmulRows, addWindowRows,
+          addSortingRows, addScanRows, addScatteringRows, addPlacingRows, addFloatBitRows, addGroupedMatmulRows, addWindowRows,
           addLossRows, addDistanceRows, addRecurrentRows, addEmbeddingBagRows,
           addAntialiasedResamplingRows, addProductRows, addOrderStatisticRows, addJoiningRows, addDiagonalRows,
           addSignalWindowRows, addQuantizationRows, addSpecialFunctionRows, addEinsumRows,
           addDeformableConvolutionRows, addComplexRows, addFourierRows, addShortTimeFourierRows, addNonzeroRows, addRandomRows,
-          addLinearAlgebraRows, addLinearSystemRows, addMatrixNormRows, addBoxRows, addHistogramRows, addUniqueRows})
+          addLinearAlgebraRows, addLinearSystemRows, addMatrixNormRows, addBoxRows, addHistogramRows, addUniqueRows,
+          addComplexPointwiseRows, addComplexProductRows, addComplexByPartsRows})
       addRows(result);
     return result;
   }();
@@ -70,8 +71,9 @@ const Row *OpTable::find(StringRef op, StringRef overload) const {
     row = rows.find(op);
   if (row != rows.end())
     return &row->second;
-  StringRef other = otherName(op);
-  return other.empty() ? nullptr : find(other, overload);
+  StringRef plain = op;
+  std::string prefix = plain.consume_front("complex.") ? "complex." : "", other = otherName(plain).str();
+  return other.empty() ? nullptr : find(prefix + other, overload);
 }
 
 //===--- schema defaults ---------------------------------------------------------------------------------------------===//
@@ -117,6 +119,9 @@ static Argument parseDefault(StringRef text) {
 }
 
 const Argument &Call::argument(StringRef name) {
+  static const Argument none{None{}};
+  if (partOf && partOf(name) == Part::Absent)
+    return none;
   for (const NamedArgument &input : node.inputs)
     if (input.name == name)
       return input.arg;
@@ -162,11 +167,50 @@ Tensor Call::unsupported(const std::string &reason) {
 
 //===--- arguments ---------------------------------------------------------------------------------------------------===//
 
-Tensor Call::read(StringRef name) {
-  auto alias = scope.tensors.find(name);
+Tensor Call::read(StringRef tensorName, StringRef name) {
+  auto alias = scope.tensors.find(tensorName);
   if (alias == scope.tensors.end())
-    return unsupported(("argument '" + name + "' is no tensor of the graph").str());
-  return autocast(alias->second->read(e));
+    return unsupported(("argument '" + tensorName + "' is no tensor of the graph").str());
+  return chosenPart(name, autocast(alias->second->read(e)));
+}
+
+//===--- parts of complex operands -----------------------------------------------------------------------------------===//
+
+// Arguments that say where, not what: they are no numbers with an imaginary part.
+static bool isPosition(StringRef name) {
+  return llvm::is_contained({"index", "indices", "mask", "condition", "repeats"}, name);
+}
+
+// Numbers that become elements; others are factors or options, which every part takes alike.
+static bool isElement(StringRef name) {
+  return llvm::is_contained({"value", "fill_value", "s", "start", "end", "self", "other"}, name);
+}
+
+Tensor Call::chosenPart(StringRef name, const Tensor &tensor) {
+  if (!partOf || (isPosition(name) && partOf(name) != Part::Truth))
+    return tensor;
+  bool hasParts = isComplex(tensor.dtype);
+  switch (partOf(name)) {
+  case Part::Real:
+    return partsOf(e, tensor).real;
+  case Part::Imaginary:
+    return hasParts ? partsOf(e, tensor).imaginary : e.fill(tensor.sizes, tensor.dtype, Scalar::of(int64_t{0}));
+  case Part::Truth:
+    return e.cast(tensor, ScalarType::Bool);
+  case Part::Magnitude:
+    return hasParts ? magnitude(e, tensor) : tensor;
+  case Part::Absent:
+    break;
+  }
+  return Tensor();
+}
+
+Results Call::onParts(const Row &row, PartOf which) {
+  ++numRuns;
+  partOf = std::move(which);
+  Results results = row(*this);
+  partOf = nullptr;
+  return results;
 }
 
 bool Call::involvesComplex() const {
@@ -240,7 +284,7 @@ bool Call::canView(StringRef name) {
 // A number in the place of a tensor is a 0-d tensor of its Python kind's dtype.
 Tensor Call::tensor(StringRef name) {
   if (auto *ref = argument(name).getIf<TensorRef>())
-    return read(ref->name);
+    return read(ref->name, name);
   if (!has(name))
     return unsupported(("argument '" + name + "' is missing").str());
   Scalar number = scalar(name);
@@ -254,19 +298,30 @@ SmallVector<Tensor> Call::tensors(StringRef name) {
   const Argument &arg = argument(name);
   if (auto *refs = arg.getIf<std::vector<TensorRef>>())
     for (const TensorRef &ref : *refs)
-      list.push_back(read(ref.name));
+      list.push_back(read(ref.name, name));
   else if (auto *optional = arg.getIf<OptionalTensorRefs>())
     for (const std::optional<TensorRef> &ref : *optional)
-      list.push_back(ref ? read(ref->name) : Tensor());
+      list.push_back(ref ? read(ref->name, name) : Tensor());
   else
     unsupported(("argument '" + name + "' is no list of tensors").str());
   return list;
+}
+
+ComplexScalar Call::complexScalar(StringRef name) {
+  if (auto *number = argument(name).getIf<ComplexArg>())
+    return {Scalar::of(number->real), Scalar::of(number->imag)};
+  return {scalar(name), Scalar::of(0.0)};
 }
 
 std::optional<Scalar> Call::optionalScalar(StringRef name) {
   const Argument &arg = argument(name);
   if (arg.isNone())
     return std::nullopt;
+  bool isImaginary = partOf && partOf(name) == Part::Imaginary;
+  if (auto *number = arg.getIf<ComplexArg>(); number && partOf && isElement(name))
+    return Scalar::of(isImaginary ? number->imag : number->real);
+  if (isImaginary && isElement(name))
+    return Scalar::of(int64_t{0});
   if (auto *value = arg.getIf<int64_t>())
     return Scalar::of(*value);
   if (auto *value = arg.getIf<double>())
@@ -436,10 +491,14 @@ std::string Call::describe(const Tensor &operand) {
 }
 
 void Call::checkIndex(const Tensor &indices, Size size, bool wraps) {
+  if (numRuns > 1)
+    return;
   CheckIndexOp::create(e.b, e.loc, indices.value, e.index(size), describe(indices), wraps);
 }
 
 void Call::require(Value holds, const std::string &message, ValueRange values) {
+  if (numRuns > 1)
+    return;
   GuardOp::create(e.b, e.loc, holds, message, values);
 }
 
@@ -467,9 +526,12 @@ bool Call::showsSymbolFirst() const {
 }
 
 Size Call::defineLateSize(Value count, std::optional<Size> bound) {
+  if (numRuns > 1 && lateSize)
+    return *lateSize;
   Value size = LateSizeOp::create(e.b, e.loc, e.b.getIndexType(), count, bound ? e.index(*bound) : Value());
   for (const SymInt &known : results.front()->sizes)
     if (isUndefinedSymbol(known, symbols))
       symbols.define(known.expr().name, {ScalarType::Int64, 0, 0, size}, /*atEntry=*/false);
+  lateSize = size;
   return size;
 }

@@ -31,6 +31,24 @@ struct Result {
 };
 using Results = llvm::SmallVector<Result, 1>;
 
+/// What a row of real numbers sees of a complex operand.
+enum class Part {
+  Real,
+  Imaginary, ///< zero for a real operand
+  Truth,     ///< whether it is other than zero
+  Magnitude,
+  Absent, ///< the argument counts as None
+};
+class Call;
+using Row = std::function<Results(Call &)>;
+/// Chooses the part by the argument's name.
+using PartOf = std::function<Part(llvm::StringRef argument)>;
+
+/// A Python number that may be complex.
+struct ComplexScalar {
+  Scalar real, imaginary;
+};
+
 /// Arguments by schema name (defaults filled in), metadata of results, and something to build with. An argument that is
 /// not what the row asks for makes the call unsupported and yields a harmless stand-in, so that rows need no error
 /// paths.
@@ -52,6 +70,7 @@ public:
   llvm::SmallVector<Tensor> tensors(llvm::StringRef name);
   Scalar scalar(llvm::StringRef name);
   std::optional<Scalar> optionalScalar(llvm::StringRef name);
+  ComplexScalar complexScalar(llvm::StringRef name);
   int64_t integer(llvm::StringRef name);
   double real(llvm::StringRef name);
   bool boolean(llvm::StringRef name);
@@ -70,12 +89,15 @@ public:
 
   /// True where an operand or a result is complex: only rows named "complex.op" know such calls.
   bool involvesComplex() const;
+  /// What `row`, which knows real numbers only, makes of these parts of the complex operands; complex results are of the parts'
+  /// dtype. Checks are made by the first of several runs.
+  Results onParts(const Row &row, PartOf partOf);
   /// True where the exported program saw the tensor's elements lie row by row from the beginning of their memory.
   bool isRowMajor(llvm::StringRef name);
 
   /// Metadata of the results, tensors of lists counted one by one.
   size_t numResults() const { return results.size(); }
-  ScalarType resultDtype(size_t i = 0) const { return results[i]->dtype; }
+  ScalarType resultDtype(size_t i = 0) const { return partOf ? partType(results[i]->dtype) : results[i]->dtype; }
   Sizes resultSizes(size_t i = 0) { return symbols.sizes(e, results[i]->sizes); }
   /// True where a size of the result is known to be zero.
   bool resultIsEmpty(size_t i) const {
@@ -111,16 +133,19 @@ public:
 private:
   /// The argument as given, or the schema's default, or None.
   const frontend::Argument &argument(llvm::StringRef name);
-  Tensor read(llvm::StringRef tensorName);
+  /// Tensor `tensorName` of the graph, as argument `name` shows it.
+  Tensor read(llvm::StringRef tensorName, llvm::StringRef name);
+  Tensor chosenPart(llvm::StringRef name, const Tensor &tensor);
   Tensor autocast(Tensor tensor);
   std::optional<ScalarType> autocastDtype();
 
   llvm::SmallVector<const frontend::TensorMeta *, 1> results;
   std::string firstProblem;
   llvm::StringMap<frontend::Argument> defaults;
+  PartOf partOf; ///< null: operands are what they are
+  unsigned numRuns = 0; ///< of rows on parts
+  std::optional<Size> lateSize;
 };
-
-using Row = std::function<Results(Call &)>;
 
 /// What is known of ATen: rows by "op" or "op.overload" (the latter first). One function per family fills it.
 class OpTable {
@@ -154,12 +179,17 @@ void addSpecialFunctionRows(OpTable &table);
 void addEinsumRows(OpTable &table);
 void addDeformableConvolutionRows(OpTable &table);
 void addComplexRows(OpTable &table);
+void addComplexPointwiseRows(OpTable &table);
+void addComplexProductRows(OpTable &table);
+void addComplexByPartsRows(OpTable &table);
 void addFourierRows(OpTable &table);
 void addShortTimeFourierRows(OpTable &table);
 void addResamplingRows(OpTable &table);
 void addSortingRows(OpTable &table);
 void addScanRows(OpTable &table);
 void addScatteringRows(OpTable &table);
+void addPlacingRows(OpTable &table);
+void addFloatBitRows(OpTable &table);
 void addGroupedMatmulRows(OpTable &table);
 void addWindowRows(OpTable &table);
 void addLossRows(OpTable &table);
@@ -192,6 +222,8 @@ llvm::SmallVector<Tensor> trueCoordinates(Call &call, const Tensor &mask);
 Tensor selectedAlong(Emitter &e, const Tensor &self, int64_t dim, const Tensor &positions);
 /// Index tensors in which a mask is replaced by the coordinates of its true elements.
 llvm::SmallVector<Tensor> withoutMasks(Call &call, llvm::SmallVector<Tensor> indices);
+/// Index tensors within their dimensions of `self`.
+llvm::SmallVector<Tensor> clampedIndices(Emitter &e, const Tensor &self, llvm::SmallVector<Tensor> indices);
 /// The factor an upsample node gives for spatial dimension `axis`; null where its sizes decide.
 std::optional<double> resamplingFactor(Call &call, int64_t axis, int64_t spatial);
 /// Losses of elements, summed or averaged as the argument `reduction` says.

@@ -5,6 +5,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "compiler/frontend/import/Complex.h"
+#include "compiler/frontend/import/ComplexFunctions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -66,79 +67,32 @@ Tensor tenon::aten::joinParts(Emitter &e, const ComplexParts &parts) {
       }));
 }
 
-//===--- arithmetic --------------------------------------------------------------------------------------------------===//
+//===--- parts and polar form ----------------------------------------------------------------------------------------===//
 
-namespace {
-/// One complex number inside a body.
-struct Number {
-  Value real, imaginary;
-};
-} // namespace
-
-static Number product(Math &m, Number x, Number y) {
-  return {m.sub(m.mul(x.real, y.real), m.mul(x.imaginary, y.imaginary)),
-          m.add(m.mul(x.real, y.imaginary), m.mul(x.imaginary, y.real))};
+// Squares of float32 do not overflow in float64.
+Tensor tenon::aten::magnitude(Emitter &e, const Tensor &tensor) {
+  if (!isComplex(tensor.dtype))
+    return e.compute(tensor, tensor.dtype,
+                     [](Math &m, ValueRange args) -> Value { return math::AbsFOp::create(m.b, m.loc, args[0]); });
+  ComplexParts x = partsOf(e, tensor);
+  ScalarType dtype = partType(tensor.dtype);
+  if (dtype == ScalarType::Float64)
+    return e.compute({x.real, x.imaginary}, dtype,
+                     [](Math &m, ValueRange args) { return ComplexMath(m).magnitude({args[0], args[1]}); });
+  Tensor wide = e.compute({x.real, x.imaginary}, ScalarType::Float64, [](Math &m, ValueRange args) -> Value {
+    return math::SqrtOp::create(m.b, m.loc, m.add(m.mul(args[0], args[0]), m.mul(args[1], args[1])));
+  });
+  return e.cast(wide, dtype);
 }
 
-// By Smith's method: the larger part of the divisor is divided out first, so that no square overflows (R. L. Smith,
-// "Algorithm 116: complex division", 1962).
-static Number quotient(Math &m, Number x, Number y) {
-  auto magnitude = [&](Value value) -> Value { return math::AbsFOp::create(m.b, m.loc, value); };
-  Value isReal = m.compare(Math::Order::Ge, magnitude(y.real), magnitude(y.imaginary));
-  Value large = m.select(isReal, y.real, y.imaginary), small = m.select(isReal, y.imaginary, y.real);
-  Value ratio = m.div(small, large), divisor = m.add(large, m.mul(small, ratio));
-  Value a = m.select(isReal, x.real, x.imaginary), b = m.select(isReal, x.imaginary, x.real);
-  Value real = m.div(m.add(a, m.mul(b, ratio)), divisor), crossed = m.div(m.sub(b, m.mul(a, ratio)), divisor);
-  return {real, m.select(isReal, crossed, m.neg(crossed))};
-}
-
-/// Computes a complex number of two.
-using Binary = llvm::function_ref<Number(Math &, Number, Number)>;
-
-// Element by element on what the operands broadcast to; real operands and numbers have the imaginary part zero.
-static Tensor combine(Call &call, const Tensor &x, const Tensor &y, Binary body) {
-  Emitter &e = call.e;
-  ComplexParts a = partsOf(e, x), b = partsOf(e, y);
-  ScalarType dtype = partType(call.resultDtype());
-  SmallVector<Tensor> operands{a.real, b.real};
-  for (const Tensor &part : {a.imaginary, b.imaginary})
-    if (part)
-      operands.push_back(part);
-  auto compute = [&](bool wantsReal) {
-    return e.compute(operands, dtype, [&](Math &m, ValueRange args) {
-      Number p{args[0], m.constant(0)}, q{args[1], m.constant(0)};
-      if (a.imaginary)
-        p.imaginary = args[2];
-      if (b.imaginary)
-        q.imaginary = args.back();
-      Number result = body(m, p, q);
-      return wantsReal ? result.real : result.imaginary;
-    });
-  };
-  return joinParts(e, {compute(true), compute(false)});
-}
-
-static Results importSum(Call &call, double sign) {
-  Scalar alpha = call.scalar("alpha");
-  return {combine(call, call.tensor("self"), call.tensor("other"), [&](Math &m, Number x, Number y) {
-    Value factor = m.mul(m.constant(sign), alpha.materialize(m.b, m.loc, m.dtype));
-    return Number{m.add(x.real, m.mul(factor, y.real)), m.add(x.imaginary, m.mul(factor, y.imaginary))};
-  })};
-}
+static Results importMagnitude(Call &call) { return {magnitude(call.e, call.tensor("self"))}; }
 
 Tensor tenon::aten::conjugate(Emitter &e, const Tensor &tensor) {
   ComplexParts x = partsOf(e, tensor);
   if (!x.imaginary)
     return tensor;
-  return joinParts(e, {x.real, e.compute(x.imaginary, x.real.dtype, [](Math &m, ValueRange args) { return m.neg(args[0]); })});
-}
-
-static Results importConjugate(Call &call) { return {conjugate(call.e, call.tensor("self"))}; }
-
-// The conjugate transpose.
-static Results importAdjoint(Call &call) {
-  Tensor self = call.tensor("self");
-  return {conjugate(call.e, call.e.transpose(self, self.rank() - 2, self.rank() - 1))};
+  Tensor negated = e.compute(x.imaginary, x.real.dtype, [](Math &m, ValueRange args) { return m.neg(args[0]); });
+  return joinParts(e, {x.real, negated});
 }
 
 Tensor tenon::aten::scaledBy(Emitter &e, const Tensor &tensor, const Tensor &factors) {
@@ -149,46 +103,13 @@ Tensor tenon::aten::scaledBy(Emitter &e, const Tensor &tensor, const Tensor &fac
   return x.imaginary ? joinParts(e, {scaled(x.real), scaled(x.imaginary)}) : scaled(x.real);
 }
 
-// Part by part.
-static Results importReduction(Call &call, bool isMean) {
-  Emitter &e = call.e;
+static Results importConjugate(Call &call) { return {conjugate(call.e, call.tensor("self"))}; }
+
+// The conjugate transpose.
+static Results importAdjoint(Call &call) {
   Tensor self = call.tensor("self");
-  ComplexParts x = partsOf(e, self);
-  SmallVector<int64_t> dims =
-      call.has("dim") ? call.dims("dim", self.rank()) : llvm::to_vector(llvm::seq<int64_t>(0, self.rank()));
-  Sizes reduced;
-  for (int64_t dim : dims)
-    reduced.push_back(self.sizes[dim]);
-  std::optional<int64_t> count = staticSize(e.product(reduced));
-  if (isMean && !count)
-    return {call.unsupported("a mean of complex numbers whose number varies")};
-  auto reduce = [&](const Tensor &part) {
-    Tensor sum = e.reshape(e.sum(part, dims, part.dtype), call.resultSizes());
-    return isMean ? e.compute(sum, sum.dtype,
-                              [&](Math &m, ValueRange args) {
-                                return m.div(args[0], m.constant(static_cast<double>(*count)));
-                              })
-                  : sum;
-  };
-  return {joinParts(e, {reduce(x.real), reduce(x.imaginary)})};
-}
-
-//===--- parts and polar form ----------------------------------------------------------------------------------------===//
-
-// Squares of float32 do not overflow in float64.
-Tensor tenon::aten::magnitude(Emitter &e, const Tensor &tensor) {
-  ComplexParts x = partsOf(e, tensor);
-  if (!x.imaginary)
-    return e.compute(tensor, tensor.dtype,
-                     [](Math &m, ValueRange args) -> Value { return math::AbsFOp::create(m.b, m.loc, args[0]); });
-  Tensor wide = e.compute({x.real, x.imaginary}, ScalarType::Float64, [](Math &m, ValueRange args) -> Value {
-    return math::SqrtOp::create(m.b, m.loc, m.add(m.mul(args[0], args[0]), m.mul(args[1], args[1])));
-  });
-  return e.cast(wide, x.real.dtype);
-}
-
-static Results importMagnitude(Call &call) {
-  return {call.e.cast(magnitude(call.e, call.tensor("self")), call.resultDtype())};
+  Tensor turned = self.rank() < 2 ? self : call.e.transpose(self, self.rank() - 2, self.rank() - 1);
+  return {conjugate(call.e, turned)};
 }
 
 static Results importAngle(Call &call) {
@@ -246,41 +167,25 @@ static View pairsView(bool toReal) {
 
 //===--- conversions -------------------------------------------------------------------------------------------------===//
 
-// Between complex types, or from real numbers; a conversion to real ones drops the imaginary part.
-static Tensor converted(Emitter &e, const Tensor &tensor, ScalarType to) {
+// A number is true where one of its parts is.
+Tensor tenon::aten::convertComplex(Emitter &e, const Tensor &tensor, ScalarType to) {
   if (tensor.dtype == to)
     return tensor;
   ComplexParts x = partsOf(e, tensor);
+  if (to == ScalarType::Bool)
+    return e.pointwise({x.real, x.imaginary}, tensor.sizes, to, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+      auto truth = [&](Value part) { return castScalar(b, loc, part, x.real.dtype, ScalarType::Bool); };
+      return arith::OrIOp::create(b, loc, truth(args[0]), truth(args[1]));
+    });
   if (!isComplex(to))
     return e.cast(x.real, to);
   return joinParts(e, {e.cast(x.real, partType(to)), x.imaginary ? e.cast(x.imaginary, partType(to)) : Tensor()});
 }
 
-static Results importConversion(Call &call) { return {converted(call.e, call.tensor("self"), call.resultDtype())}; }
+static Results importConversion(Call &call) { return {call.e.cast(call.tensor("self"), call.resultDtype())}; }
 
 static Results importCopy(Call &call) {
-  return {call.e.broadcast(converted(call.e, call.tensor("src"), call.resultDtype()), call.resultSizes())};
-}
-
-// (A + iB)(C + iD) by four products of real matrices.
-Tensor tenon::aten::matrixProduct(Emitter &e, const Tensor &lhs, const Tensor &rhs) {
-  ComplexParts x = partsOf(e, lhs), y = partsOf(e, rhs);
-  if (!x.imaginary)
-    return e.matmul(lhs, rhs);
-  auto combined = [&](const Tensor &a, const Tensor &b, bool adds) {
-    return e.compute({a, b}, a.dtype, [&](Math &m, ValueRange args) {
-      return adds ? m.add(args[0], args[1]) : m.sub(args[0], args[1]);
-    });
-  };
-  return joinParts(e, {combined(e.matmul(x.real, y.real), e.matmul(x.imaginary, y.imaginary), false),
-                       combined(e.matmul(x.real, y.imaginary), e.matmul(x.imaginary, y.real), true)});
-}
-
-static Results importMatrixProduct(Call &call) {
-  Tensor x = call.tensor("self"), y = call.tensor(call.has("mat2") ? "mat2" : "other");
-  if (x.rank() != y.rank() || x.rank() < 2 || !isComplex(x.dtype) || !isComplex(y.dtype))
-    return {call.unsupported("a product of complex matrices of other ranks, or with real ones")};
-  return {matrixProduct(call.e, x, y)};
+  return {call.e.broadcast(call.e.cast(call.tensor("src"), call.resultDtype()), call.resultSizes())};
 }
 
 void tenon::aten::addComplexRows(OpTable &table) {
@@ -297,29 +202,30 @@ void tenon::aten::addComplexRows(OpTable &table) {
   table.add("complex.view_as_complex", [](Call &) { return Results{pairsView(/*toReal=*/false)}; });
   for (auto name : {"complex._conj", "complex.conj", "complex.conj_physical", "complex._conj_physical"})
     table.add(name, importConjugate);
-  for (auto name : {"complex.mH", "complex.adjoint", "complex.matrix_H"})
-    table.add(name, importAdjoint);
   for (auto name : {"_conj", "conj", "conj_physical"})
     table.add(name, [](Call &) { return Results{View::identity()}; });
-  table.add("complex.add", [](Call &call) { return importSum(call, 1); });
-  table.add("complex.sub", [](Call &call) { return importSum(call, -1); });
-  table.add("complex.mul",
-            [](Call &call) { return Results{combine(call, call.tensor("self"), call.tensor("other"), product)}; });
-  table.add("complex.div",
-            [](Call &call) { return Results{combine(call, call.tensor("self"), call.tensor("other"), quotient)}; });
-  table.add("complex.sum", [](Call &call) { return importReduction(call, /*isMean=*/false); });
-  table.add("complex.mean", [](Call &call) { return importReduction(call, /*isMean=*/true); });
-  for (auto name : {"complex.matmul", "complex.mm", "complex.bmm"})
-    table.add(name, importMatrixProduct);
-  for (auto name : {"complex.to", "complex._to_copy", "complex.type_as", "complex.clone", "complex.contiguous"})
+  for (auto name : {"complex.mH", "complex.matrix_H", "complex.adjoint"})
+    table.add(name, importAdjoint);
+  for (auto name : {"complex.to", "complex._to_copy", "complex.type_as", "complex.clone", "complex.contiguous",
+                    "complex.lift_fresh_copy", "complex.alias_copy"})
     table.add(name, importConversion);
   table.add("complex.copy", importCopy);
-  // Views and joins carry the parts along.
+  // Views and joins carry the parts along, and so do the sums and products that Emitter knows.
   for (StringRef name :
-       {"view",    "reshape",      "_unsafe_view",     "flatten",   "unflatten",    "squeeze",   "unsqueeze",
-        "view_as", "reshape_as",   "expand",           "expand_as", "broadcast_to", "transpose", "swapaxes",
-        "t",       "mT",           "permute",          "movedim",   "slice",        "narrow",    "select",
-        "unbind",  "split",        "split_with_sizes", "chunk",     "cat",          "stack",     "detach",
-        "alias",   "resolve_conj", "resolve_neg",      "repeat"})
-    table.add(("complex." + name).str(), *table.find(name, ""));
+       {"view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as",
+        "reshape_as", "ravel", "atleast_1d", "atleast_2d", "atleast_3d", "expand", "expand_as", "broadcast_to", "transpose",
+        "swapaxes", "swapdims", "t", "mT", "numpy_T", "permute", "movedim", "moveaxis", "slice", "narrow", "select", "unbind",
+        "split", "split_with_sizes", "chunk", "tensor_split", "unsafe_chunk", "unsafe_split", "hsplit", "vsplit", "dsplit",
+        "slice_scatter", "select_scatter", "cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack", "dstack",
+        "column_stack", "detach", "alias", "lift_fresh", "lift", "resolve_conj", "resolve_neg", "requires_grad", "repeat",
+        "tile", "repeat_interleave.self_int", "zeros", "zeros_like", "new_zeros", "empty", "empty_like", "new_empty",
+        "empty_permuted", "empty_strided", "new_empty_strided", "zero", "resize", "resize_as", "block_diag", "meshgrid",
+        "cartesian_prod", "broadcast_tensors", "roll", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle",
+        "expand_copy", "narrow_copy", "permute_copy", "select_copy", "slice_copy", "split_copy", "split_with_sizes_copy",
+        "squeeze_copy", "t_copy", "transpose_copy", "unbind_copy", "unsqueeze_copy", "view_copy", "mm", "bmm", "matmul", "mv",
+        "dot", "linear", "einsum", "tensordot", "inner", "chain_matmul", "linalg_multi_dot"}) {
+    auto [op, overload] = name.split('.');
+    if (const Row *row = table.find(op, overload))
+      table.add(("complex." + name).str(), *row);
+  }
 }

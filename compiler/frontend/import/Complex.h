@@ -32,14 +32,14 @@ Tensor viewAsReal(Emitter &e, const Tensor &tensor);
 Tensor viewAsComplex(Emitter &e, const Tensor &tensor);
 /// The complex dtype whose parts have `type`.
 ScalarType complexOf(ScalarType type);
-/// Of real tensors the tensor itself.
-Tensor conjugate(Emitter &e, const Tensor &tensor);
-/// Absolute values, of complex and of real numbers.
+/// `tensor` as `to`, where one of the dtypes is complex: a conversion to real numbers drops the imaginary part.
+Tensor convertComplex(Emitter &e, const Tensor &tensor, ScalarType to);
+/// |z| of each element, which may be real.
 Tensor magnitude(Emitter &e, const Tensor &tensor);
+/// The conjugates; of real tensors the tensor itself.
+Tensor conjugate(Emitter &e, const Tensor &tensor);
 /// Each element of `tensor` times one of the real `factors`, which broadcast.
 Tensor scaledBy(Emitter &e, const Tensor &tensor, const Tensor &factors);
-/// lhs [B…, M, K] x rhs [B…, K, N], equal ranks, both complex or both real.
-Tensor matrixProduct(Emitter &e, const Tensor &lhs, const Tensor &rhs);
 
 /// The discrete Fourier transform of the last dimension, whose size is static: sum over j of x[j] exp(sign 2 pi i j k /
 /// n).

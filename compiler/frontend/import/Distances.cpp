@@ -4,8 +4,10 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "compiler/frontend/import/Call.h"
+#include "compiler/frontend/import/Sorting.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
@@ -49,6 +51,26 @@ static Results importCdist(Call &call) {
   Tensor x1 = call.tensor("x1"), x2 = call.tensor("x2");
   Tensor gap = difference(e, e.unsqueeze(x1, x1.rank() - 1), e.unsqueeze(x2, x2.rank() - 2), computeType(call.resultDtype()));
   return {vectorNorm(e, gap, gap.rank() - 1, call.real("p"), call.resultDtype())};
+}
+
+// Of rows [N, M] the distances of all pairs i < j, in row-major order of the pairs.
+static Results importPdist(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self");
+  Size rows = self.sizes[0];
+  Tensor pairs = positionsWhere(call, {rows, rows}, call.resultSizes()[0], [](Math &m, ArrayRef<Value> position) {
+    return m.compare(Math::Order::Lt, position[0], position[1]);
+  });
+  Value count = arith::IndexCastOp::create(e.b, e.loc, e.b.getI64Type(), e.index(rows));
+  auto rowsOf = [&](bool isFirst) {
+    return e.gather(self, pairs, e.dimsMap(2, 0), Sizes{pairs.sizes[0], self.sizes[1]}, [&](OpBuilder &b, Location loc, ValueRange args) {
+      Math m(b, loc, ScalarType::Int64);
+      Value row = isFirst ? m.div(args[0], count) : m.rem(args[0], count);
+      return SmallVector<Value>{arith::IndexCastOp::create(b, loc, b.getIndexType(), row), linalg::IndexOp::create(b, loc, 1)};
+    });
+  };
+  Tensor gap = difference(e, rowsOf(true), rowsOf(false), computeType(call.resultDtype()));
+  return {vectorNorm(e, gap, 1, call.real("p"), call.resultDtype())};
 }
 
 static Results importDist(Call &call) {
@@ -126,6 +148,8 @@ void tenon::aten::addDistanceRows(OpTable &table) {
   table.add("pairwise_distance", importPairwiseDistance);
   for (auto name : {"cdist", "_cdist_forward"})
     table.add(name, importCdist);
+  for (auto name : {"pdist", "_pdist_forward"})
+    table.add(name, importPdist);
   table.add("dist", importDist);
   table.add("cosine_similarity", importCosineSimilarity);
   table.add("cosine_embedding_loss", importCosineEmbeddingLoss);

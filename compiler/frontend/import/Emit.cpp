@@ -4,7 +4,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "compiler/frontend/import/Emit.h"
+#include "compiler/frontend/import/Complex.h"
 #include "compiler/ir/TenonDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -295,6 +295,8 @@ Tensor Emitter::compute(ArrayRef<Tensor> inputs, ScalarType dtype,
 Tensor Emitter::cast(const Tensor &tensor, ScalarType dtype) {
   if (tensor.dtype == dtype)
     return tensor;
+  if (isComplex(tensor.dtype) || isComplex(dtype))
+    return convertComplex(*this, tensor, dtype);
   return pointwise(tensor, tensor.sizes, dtype, [&](OpBuilder &inner, Location at, ValueRange args) {
     return castScalar(inner, at, args[0], tensor.dtype, dtype);
   });
@@ -366,12 +368,20 @@ Tensor Emitter::reduce(const Tensor &tensor, ArrayRef<int64_t> dims, ScalarType 
 
 Tensor Emitter::gather(const Tensor &source, ArrayRef<Tensor> inputs, ArrayRef<AffineMap> maps, SizesRef sizes,
                        llvm::function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange args)> coordinates) {
+  if (isComplex(source.dtype)) {
+    ComplexParts parts = partsOf(*this, source);
+    return joinParts(*this, {gather(parts.real, inputs, maps, sizes, coordinates), gather(parts.imaginary, inputs, maps, sizes, coordinates)});
+  }
   return mapped(inputs, maps, sizes, source.dtype, [&](OpBuilder &inner, Location at, ValueRange args) {
     return tensor::ExtractOp::create(inner, at, source.value, coordinates(inner, at, args)).getResult();
   });
 }
 
 Tensor Emitter::sum(const Tensor &tensor, ArrayRef<int64_t> dims, ScalarType dtype) {
+  if (isComplex(tensor.dtype)) {
+    ComplexParts parts = partsOf(*this, tensor);
+    return joinParts(*this, {sum(parts.real, dims, partType(dtype)), sum(parts.imaginary, dims, partType(dtype))});
+  }
   return reduce(tensor, dims, dtype, Scalar::of(int64_t{0}),
                 [&](OpBuilder &inner, Location at, Value acc, Value element) {
                   return Math(inner, at, dtype).add(acc, element);

@@ -162,6 +162,8 @@ static const FourierOp fourierOps[] = {
     {"fft_rfftn", Kind::RealToHalf, -1, 0},      {"fft_ihfft", Kind::RealToHalf, 1, 1},
     {"fft_irfft", Kind::HalfToReal, 1, 1},       {"fft_irfft2", Kind::HalfToReal, 1, 2},
     {"fft_irfftn", Kind::HalfToReal, 1, 0},      {"fft_hfft", Kind::HalfToReal, -1, 1},
+    {"fft_hfft2", Kind::HalfToReal, -1, 2},      {"fft_hfftn", Kind::HalfToReal, -1, 0},
+    {"fft_ihfft2", Kind::RealToHalf, 1, 2},      {"fft_ihfftn", Kind::RealToHalf, 1, 0},
 };
 
 namespace {

@@ -260,10 +260,14 @@ static bool makesNothing(Call &call) {
   return true;
 }
 
+static Tensor emptyResult(Call &call, size_t i) {
+  return call.e.fill(call.resultSizes(i), call.resultDtype(i), Scalar::of(int64_t{0}));
+}
+
 static Results emptyResults(Call &call) {
   Results results;
   for (size_t i = 0; i < call.numResults(); ++i)
-    results.push_back(call.e.fill(call.resultSizes(i), call.resultDtype(i), Scalar::of(int64_t{0})));
+    results.push_back(emptyResult(call, i));
   return results;
 }
 
@@ -346,6 +350,8 @@ void Importer::bindResults(Call &call, Results results) {
     return;
   }
   for (size_t i = 0; i < names.size() && call.problem().empty(); ++i) {
+    if (!results[i].view && !results[i].tensor && call.resultIsEmpty(i))
+      results[i] = emptyResult(call, i);
     if (!results[i].view && !results[i].tensor) {
       if (usedNames.count(names[i]))
         call.unsupported("result " + std::to_string(i));

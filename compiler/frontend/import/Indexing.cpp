@@ -198,10 +198,9 @@ SmallVector<Tensor> tenon::aten::withoutMasks(Call &call, SmallVector<Tensor> in
 
 // x[i, :, j]: index tensors broadcast to one block of dimensions, which stands where the first of them stood if they
 // are adjacent and in front otherwise (NumPy's rule).
-static Results importIndex(Call &call) {
+static Tensor indexed(Call &call, const Tensor &self, ArrayRef<Tensor> given) {
   Emitter &e = call.e;
-  Tensor self = call.tensor("self");
-  SmallVector<Tensor> given = call.tensors("indices"), indices = withoutMasks(call, given);
+  SmallVector<Tensor> indices = withoutMasks(call, SmallVector<Tensor>(given));
   indices.resize(self.rank());
   SmallVector<int64_t> indexedDims;
   int64_t blockRank = 0;
@@ -212,7 +211,7 @@ static Results importIndex(Call &call) {
     blockRank = std::max(blockRank, tensor.rank());
   }
   if (indexedDims.empty())
-    return {self};
+    return self;
   bool isAdjacent = indexedDims.back() - indexedDims.front() + 1 == static_cast<int64_t>(indexedDims.size());
   int64_t blockStart = isAdjacent ? indexedDims.front() : 0;
   Sizes sizes = call.resultSizes();
@@ -224,7 +223,7 @@ static Results importIndex(Call &call) {
       call.require(areEqual(e, index.sizes.back(), block.back()), call.describe(index) + ": {0} positions meet {1}; select as many "
                    "in every dimension", {e.index(index.sizes.back()), e.index(block.back())});
 
-  SmallVector<std::optional<IndexedDim>> indexed(self.rank());
+  SmallVector<std::optional<IndexedDim>> indexedBy(self.rank());
   SmallVector<int64_t> positions(self.rank(), 0);
   int64_t next = 0;
   for (int64_t dim = 0; dim < self.rank(); ++dim) {
@@ -240,9 +239,36 @@ static Results importIndex(Call &call) {
       bool stretched = isOne(size) && !isOne(block[at]);
       exprs.push_back(stretched ? e.b.getAffineConstantExpr(0) : e.b.getAffineDimExpr(blockStart + at));
     }
-    indexed[dim] = IndexedDim{indices[dim], AffineMap::get(rank, 0, exprs, e.b.getContext())};
+    indexedBy[dim] = IndexedDim{indices[dim], AffineMap::get(rank, 0, exprs, e.b.getContext())};
   }
-  return {readIndexed(call, self, indexed, positions, sizes, /*wraps=*/true)};
+  return readIndexed(call, self, indexedBy, positions, sizes, /*wraps=*/true);
+}
+
+static Results importIndex(Call &call) {
+  return {indexed(call, call.tensor("self"), call.tensors("indices"))};
+}
+
+SmallVector<Tensor> tenon::aten::clampedIndices(Emitter &e, const Tensor &self, SmallVector<Tensor> indices) {
+  for (auto [dim, index] : llvm::enumerate(indices)) {
+    if (!index)
+      continue;
+    Size size = self.sizes[dim];
+    Value last = arith::IndexCastOp::create(e.b, e.loc, e.b.getI64Type(), e.index(e.sub(size, e.size(1))));
+    index = e.compute(index, ScalarType::Int64, [&](Math &m, ValueRange args) { return m.max(m.min(args[0], last), m.constant(0)); });
+  }
+  return indices;
+}
+
+// What the mask hides is `fill`, wherever its indices point.
+static Results importMaskedIndex(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self"), mask = call.tensor("mask");
+  Scalar filling = call.scalar("fill");
+  Tensor read = indexed(call, self, clampedIndices(e, self, call.tensors("indices")));
+  return {e.pointwise({mask, read}, call.resultSizes(), read.dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
+    Math m(b, loc, read.dtype);
+    return m.select(args[0], args[1], filling.materialize(b, loc, read.dtype));
+  })};
 }
 
 void tenon::aten::addIndexingRows(OpTable &table) {
@@ -251,5 +277,7 @@ void tenon::aten::addIndexingRows(OpTable &table) {
   table.add("gather", importGather);
   table.add("take", importTake);
   table.add("take_along_dim", importTakeAlongDim);
-  table.add("index", importIndex);
+  for (auto name : {"index", "_unsafe_index"})
+    table.add(name, importIndex);
+  table.add("_unsafe_masked_index", importMaskedIndex);
 }

@@ -158,9 +158,9 @@ static Results importMatrixPower(Call &call) {
   Tensor result;
   for (uint64_t rest = std::abs(exponent); rest > 0; rest /= 2) {
     if (rest % 2 != 0)
-      result = result ? matrixProduct(e, result, factor) : factor;
+      result = result ? e.matmul(result, factor) : factor;
     if (rest > 1)
-      factor = matrixProduct(e, factor, factor);
+      factor = e.matmul(factor, factor);
   }
   return {result};
 }

@@ -4,7 +4,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "compiler/frontend/import/Call.h"
+#include "compiler/frontend/import/Complex.h"
 #include "compiler/ir/TenonDialect.h"
 
 using namespace mlir;
@@ -30,7 +30,37 @@ static Tensor integerProduct(Emitter &e, const Tensor &lhs, const Tensor &rhs, S
       [&](OpBuilder &b, Location loc, Value acc, Value next) { return Math(b, loc, dtype).add(acc, next); });
 }
 
+// The sum of complex tensors that broadcast.
+static Tensor plus(Emitter &e, const Tensor &x, const Tensor &y) {
+  ComplexParts a = partsOf(e, x), b = partsOf(e, y);
+  auto sum = [&](const Tensor &p, const Tensor &q) {
+    return e.compute({p, q}, p.dtype, [](Math &m, ValueRange args) { return m.add(args[0], args[1]); });
+  };
+  return joinParts(e, {sum(a.real, b.real), sum(a.imaginary, b.imaginary)});
+}
+
+// (A + iB)(C + iD) by products of real matrices.
+static Tensor complexProduct(Emitter &e, const Tensor &lhs, const Tensor &rhs) {
+  ComplexParts x = partsOf(e, lhs), y = partsOf(e, rhs);
+  auto combined = [&](const Tensor &a, const Tensor &b, bool adds) {
+    return e.compute({a, b}, a.dtype, [&](Math &m, ValueRange args) {
+      return adds ? m.add(args[0], args[1]) : m.sub(args[0], args[1]);
+    });
+  };
+  Tensor real = e.matmul(x.real, y.real);
+  if (!x.imaginary)
+    return joinParts(e, {real, e.matmul(x.real, y.imaginary)});
+  if (!y.imaginary)
+    return joinParts(e, {real, e.matmul(x.imaginary, y.real)});
+  return joinParts(e, {combined(real, e.matmul(x.imaginary, y.imaginary), false),
+                       combined(e.matmul(x.real, y.imaginary), e.matmul(x.imaginary, y.real), true)});
+}
+
 Tensor Emitter::matmul(const Tensor &lhs, const Tensor &rhs, const Tensor &bias) {
+  if (isComplex(lhs.dtype) || isComplex(rhs.dtype)) {
+    Tensor product = complexProduct(*this, lhs, rhs);
+    return bias ? plus(*this, product, bias) : product;
+  }
   int64_t rank = lhs.rank();
   Sizes sizes = lhs.sizes;
   sizes[rank - 1] = rhs.sizes[rank - 1];

@@ -224,14 +224,14 @@ static Results importPseudoinverse(Call &call, StringRef name) {
     values = counted = svd.s;
   }
   if (isEmpty({rowsOf(a), columnsOf(a)}))
-    return {matrixProduct(e, left, right)};
+    return {e.matmul(left, right)};
   Tensor inverted = whereAbove(e, counted, threshold(call, a, counted), reciprocals(e, values), values.dtype);
-  return {matrixProduct(e, scaledBy(e, left, e.unsqueeze(inverted, inverted.rank() - 1)), right)};
+  return {e.matmul(scaledBy(e, left, e.unsqueeze(inverted, inverted.rank() - 1)), right)};
 }
 
 // V times real numbers, one per column, times V^H.
 static Tensor ofSpectrum(Emitter &e, const Tensor &v, const Tensor &values) {
-  return matrixProduct(e, scaledBy(e, v, e.unsqueeze(values, values.rank() - 1)),
+  return e.matmul(scaledBy(e, v, e.unsqueeze(values, values.rank() - 1)),
                        transposed(e, v, /*conjugates=*/true));
 }
 
@@ -249,7 +249,7 @@ static Results importSquareRoot(Call &call) {
 static Results importPolarDecomposition(Call &call) {
   Emitter &e = call.e;
   SingularValues svd = factorSvd(call, call.tensor("A"), /*full=*/false);
-  return {matrixProduct(e, svd.u, svd.vh), ofSpectrum(e, transposed(e, svd.vh, /*conjugates=*/true), svd.s)};
+  return {e.matmul(svd.u, svd.vh), ofSpectrum(e, transposed(e, svd.vh, /*conjugates=*/true), svd.s)};
 }
 
 void tenon::aten::addMatrixNormRows(OpTable &table) {

@@ -11,6 +11,7 @@
 
 #include "compiler/frontend/import/Call.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
@@ -214,42 +215,57 @@ static Results normaliseByStatistics(Call &call) {
 }
 
 // Training: the running statistics move towards the input's, by `momentum`; the variance is the one of n - 1 degrees of freedom.
-static void trackStatistics(Normalisation &n, const Tensor &mean, const Tensor &variance) {
+static std::pair<Tensor, Tensor> movedStatistics(Normalisation &n, const Tensor &mean, const Tensor &variance) {
   Call &call = n.call;
   double momentum = call.real("momentum");
   Scalar divisor = n.count();
   auto moved = [&](StringRef name, const Tensor &towards, bool isVariance) {
     Tensor running = call.tensor(name);
-    call.write(name, n.e().compute({running, towards}, running.dtype, [&](Math &m, ValueRange args) {
+    return n.e().compute({running, towards}, running.dtype, [&](Math &m, ValueRange args) {
       Value target = args[1], number = divisor.materialize(m.b, m.loc, m.dtype);
       if (isVariance)
         target = m.mul(target, m.div(number, m.sub(number, m.constant(1))));
       return m.add(m.mul(args[0], m.constant(1 - momentum)), m.mul(target, m.constant(momentum)));
-    }));
+    });
   };
-  moved("running_mean", mean, /*isVariance=*/false);
-  moved("running_var", variance, /*isVariance=*/true);
+  return {moved("running_mean", mean, /*isVariance=*/false), moved("running_var", variance, /*isVariance=*/true)};
 }
 
-// Statistics of the input itself, over `dims`; weights per channel (dimension 1).
+// Statistics of the input itself, over `dims`; weights per channel (dimension 1). Functional ops return the running statistics
+// last, others write them.
 static Results normaliseByInput(Call &call, int64_t firstReduced, bool reducesBatch) {
   Tensor x = call.tensor("input");
   SmallVector<int64_t> dims = range(firstReduced, x.rank());
   if (reducesBatch)
     dims.insert(dims.begin(), 0);
   Normalisation n(call, x, dims);
-  Tensor mean = n.mean(), variance = n.meanSquare(mean);
-  if (reducesBatch && call.has("running_mean"))
-    trackStatistics(n, mean, variance);
-  Tensor scale = n.inverseDeviation(variance, call.real("eps"));
-  return {n.normalise(mean, scale, call.optionalTensor("weight"), call.optionalTensor("bias"), {1})};
+  Tensor mean = n.mean(), variance = n.meanSquare(mean), scale = n.inverseDeviation(variance, call.real("eps"));
+  Results results{n.normalise(mean, scale, call.optionalTensor("weight"), call.optionalTensor("bias"), {1})};
+  if (call.numResults() > 2)
+    results.append({n.e().cast(mean, call.resultDtype(1)), n.e().cast(scale, call.resultDtype(2))});
+  if (!reducesBatch || !call.has("running_mean"))
+    return results;
+  auto [movedMean, movedVariance] = movedStatistics(n, mean, variance);
+  if (call.op.ends_with("_functional")) {
+    results.resize(call.numResults() - 2, Tensor());
+    results.append({movedMean, movedVariance});
+  } else {
+    call.write("running_mean", movedMean);
+    call.write("running_var", movedVariance);
+  }
+  return results;
 }
 
 static Results importBatchNorm(Call &call) {
-  bool training = call.has("training") && call.boolean("training");
-  if (!training && call.has("running_mean"))
-    return normaliseByStatistics(call);
-  return normaliseByInput(call, 2, /*reducesBatch=*/true);
+  bool training = call.has("training") ? call.boolean("training") : call.op.contains("_with_update");
+  if (training || !call.has("running_mean"))
+    return normaliseByInput(call, 2, /*reducesBatch=*/true);
+  Results results = normaliseByStatistics(call);
+  if (call.op.ends_with("_functional")) {
+    results.resize(call.numResults() - 2, Tensor());
+    results.append({call.tensor("running_mean"), call.tensor("running_var")});
+  }
+  return results;
 }
 
 static Results importInstanceNorm(Call &call) {
@@ -312,11 +328,36 @@ static Tensor softmax(Call &call, const Tensor &x, int64_t dim, ScalarType resul
 static Results importSoftmax(Call &call, bool isLog) {
   Tensor x = call.tensor("self");
   ScalarType result = call.resultDtype();
-  if (x.rank() == 0 || !isFloat(result))
-    return {call.unsupported("softmax of a number")};
+  if (!isFloat(result))
+    return {call.unsupported("softmax of integers")};
   x = call.e.cast(x, result); // a dtype argument converts the input first
+  if (x.rank() == 0)
+    return {call.e.reshape(isLog ? logSoftmax(call, call.e.unsqueeze(x, 0), 0, result) : softmax(call, call.e.unsqueeze(x, 0), 0, result), {})};
   int64_t dim = call.dim("dim", x.rank());
   return {isLog ? logSoftmax(call, x, dim, result) : softmax(call, x, dim, result)};
+}
+
+// Rows that see nothing are zero.
+static Results importSafeSoftmax(Call &call) {
+  Emitter &e = call.e;
+  Results results = importSoftmax(call, /*isLog=*/false);
+  Tensor x = call.tensor("self");
+  if (x.rank() == 0 || !isFloat(x.dtype))
+    return results;
+  int64_t dim = call.dim("dim", x.rank());
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  Tensor isSeen = e.reduceMapped(
+      x, e.b.getMultiDimIdentityMap(x.rank()), x.sizes, {dim}, ScalarType::Bool, Scalar::of(false),
+      [&](OpBuilder &b, Location loc, ValueRange args) {
+        Math m(b, loc, x.dtype);
+        return m.compare(Math::Order::Ne, args[0], m.constant(-infinity));
+      },
+      [](OpBuilder &b, Location loc, Value acc, Value next) -> Value { return arith::OrIOp::create(b, loc, acc, next); });
+  Tensor value = results[0].tensor;
+  return {e.pointwise({value, e.keepDims(isSeen, x, dim)}, value.sizes, value.dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
+    Math m(b, loc, value.dtype);
+    return m.select(args[1], args[0], m.constant(0));
+  })};
 }
 
 // v * (g / |v|), the norm over all dimensions but `dim`.
@@ -354,11 +395,14 @@ void tenon::aten::addNormRows(OpTable &table) {
   table.add("_weight_norm", importWeightNorm);
   table.add("group_norm", [](Call &call) { return importGroupNorm(call, "num_groups"); });
   table.add("native_group_norm", [](Call &call) { return importGroupNorm(call, "group"); });
-  for (auto name : {"batch_norm", "_native_batch_norm_legit_no_training", "native_batch_norm"})
+  for (auto name : {"batch_norm", "_native_batch_norm_legit_no_training", "native_batch_norm", "_native_batch_norm_legit",
+                    "_native_batch_norm_legit_functional", "_batch_norm_with_update", "_batch_norm_with_update_functional",
+                    "_batch_norm_no_update"})
     table.add(name, importBatchNorm);
   table.add("instance_norm", importInstanceNorm);
   for (auto name : {"softmax", "_softmax"})
     table.add(name, [](Call &call) { return importSoftmax(call, /*isLog=*/false); });
+  table.add("_safe_softmax", importSafeSoftmax);
   for (auto name : {"log_softmax", "_log_softmax"})
     table.add(name, [](Call &call) { return importSoftmax(call, /*isLog=*/true); });
 }

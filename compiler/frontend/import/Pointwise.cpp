@@ -67,6 +67,7 @@ const PointwiseRow rows[] = {
     {"remainder", Common, {"self", "other"}, false, pythonRemainder},
     {"fmod", Common, {"self", "other"}, false, [](Body &k) { return k.rem(k.x[0], k.x[1]); }},
     {"pow", Common, {"self", "exponent"}, false, powBody},
+    {"float_power", Promotion::Double, {"self", "exponent"}, false, powBody},
     {"maximum", Common, {"self", "other"}, false, [](Body &k) { return k.max(k.x[0], k.x[1]); }},
     {"minimum", Common, {"self", "other"}, false, [](Body &k) { return k.min(k.x[0], k.x[1]); }},
     {"max.other", Common, {"self", "other"}, false, [](Body &k) { return k.max(k.x[0], k.x[1]); }},
@@ -81,6 +82,9 @@ const PointwiseRow rows[] = {
     {"fmax", Common, {"self", "other"}, false, extremeOfNumbers<true>},
     {"fmin", Common, {"self", "other"}, false, extremeOfNumbers<false>},
     {"logaddexp", Floating, {"self", "other"}, false, logAddExp},
+    {"logaddexp2", Floating, {"self", "other"}, false, logAddExp2},
+    {"gcd", Common, {"self", "other"}, false, greatestDivisor},
+    {"lcm", Common, {"self", "other"}, false, leastMultiple},
     {"heaviside", Common, {"self", "values"}, false, heavisideBody},
     {"lerp", Common, {"self", "end", "weight"}, false, lerpBody},
     {"addcmul",
@@ -106,6 +110,8 @@ const PointwiseRow rows[] = {
     {"isfinite", Common, {"self"}, true, isFinite},
     {"isposinf", Common, {"self"}, true, isInfinityOf<1>},
     {"isneginf", Common, {"self"}, true, isInfinityOf<-1>},
+    {"isreal", Common, {"self"}, true, [](Body &k) { return scalarConstant(k.b, k.loc, ScalarType::Bool, int64_t{1}); }},
+    {"nan_to_num", Common, {"self"}, false, nanToNumber},
 
     {"signbit", Common, {"self"}, true, signBit},
 
@@ -135,6 +141,7 @@ const PointwiseRow rows[] = {
     {"ceil", Common, {"self"}, false, roundingOf<math::CeilOp>},
     {"trunc", Common, {"self"}, false, roundingOf<math::TruncOp>},
     {"round.default", Common, {"self"}, false, roundingOf<math::RoundEvenOp>},
+    {"round.decimals", Common, {"self"}, false, roundedToDecimals},
     {"frac", Common, {"self"}, false, [](Body &k) { return k.sub(k.x[0], k.op<math::TruncOp>(k.x[0])); }},
 
     {"exp", Floating, {"self"}, false, unary<math::ExpOp>},
@@ -284,6 +291,8 @@ ScalarType commonType(ArrayRef<Operand> operands) {
 ScalarType promotedType(const PointwiseRow &row, ArrayRef<Operand> operands) {
   if (row.promotion == Promotion::Boolean)
     return ScalarType::Bool;
+  if (row.promotion == Promotion::Double)
+    return ScalarType::Float64;
   ScalarType common = commonType(operands);
   return row.promotion == Promotion::Floating && !isFloat(common) ? ScalarType::Float32 : common;
 }

@@ -9,6 +9,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
+#include <cmath>
+#include <numbers>
+
 using namespace mlir;
 using namespace tenon;
 using namespace tenon::aten;
@@ -134,11 +137,13 @@ Value tenon::aten::signBody(Body &k) {
   return k.select(positive, one, k.select(negative, k.constant(-1), zero));
 }
 
-Value tenon::aten::absBody(Body &k) {
+static Value absBody(Body &k, Value x) {
   if (k.isFloat())
-    return k.op<math::AbsFOp>();
-  return isUnsigned(k.dtype) ? k.x[0] : k.op<math::AbsIOp>();
+    return k.op<math::AbsFOp>(x);
+  return isUnsigned(k.dtype) ? x : k.op<math::AbsIOp>(x);
 }
+
+Value tenon::aten::absBody(Body &k) { return ::absBody(k, k.x[0]); }
 
 Value tenon::aten::clampBody(Body &k, StringRef low, StringRef high, ArrayRef<Value> bounds) {
   Value result = k.x[0];
@@ -255,6 +260,56 @@ Value tenon::aten::logAddExp(Body &k) {
   Value sum = k.add(k.max(k.x[0], k.x[1]), k.op<math::Log1pOp>(k.op<math::ExpOp>(k.neg(distance))));
   Value isInfinitePair = arith::AndIOp::create(k.b, k.loc, k.compare(Math::Order::Eq, k.x[0], k.x[1]), isInfinite(k));
   return k.select(isInfinitePair, k.x[0], sum);
+}
+
+Value tenon::aten::logAddExp2(Body &k) {
+  Value distance = k.op<math::AbsFOp>(k.sub(k.x[0], k.x[1]));
+  Value logarithm = k.mul(k.constant(std::numbers::log2e), k.op<math::Log1pOp>(k.op<math::Exp2Op>(k.neg(distance))));
+  Value isInfinitePair = arith::AndIOp::create(k.b, k.loc, k.compare(Math::Order::Eq, k.x[0], k.x[1]), isInfinite(k));
+  return k.select(isInfinitePair, k.x[0], k.add(k.max(k.x[0], k.x[1]), logarithm));
+}
+
+// Euclid's algorithm. A remainder is less than half of what it is the rest of, two steps on: as many steps as halvings, and
+// Fibonacci numbers take the most, 1.44 for each bit.
+Value tenon::aten::greatestDivisor(Body &k) {
+  Value x = ::absBody(k, k.x[0]), y = ::absBody(k, k.x[1]), zero = k.constant(0);
+  int steps = static_cast<int>(1.4405 * x.getType().getIntOrFloatBitWidth()) + 1;
+  for (int step = 0; step < steps; ++step) {
+    Value isDone = k.compare(Math::Order::Eq, y, zero), rest = k.rem(x, y);
+    x = k.select(isDone, x, y);
+    y = k.select(isDone, zero, rest);
+  }
+  return ::absBody(k, x);
+}
+
+Value tenon::aten::leastMultiple(Body &k) {
+  Value divisor = greatestDivisor(k), zero = k.constant(0);
+  Value product = k.mul(k.div(k.x[0], divisor), k.x[1]);
+  return k.select(k.compare(Math::Order::Eq, divisor, zero), zero, ::absBody(k, product));
+}
+
+Value tenon::aten::nanToNumber(Body &k) {
+  if (!k.isFloat())
+    return k.x[0];
+  auto type = cast<FloatType>(elementType(k.b.getContext(), k.call.resultDtype()));
+  double largest = llvm::APFloat::getLargest(type.getFloatSemantics()).convertToDouble();
+  auto given = [&](StringRef name, double otherwise) { return k.call.has(name) ? k.param(name) : k.constant(otherwise); };
+  Value x = k.x[0], infinity = highestConstant(k.b, k.loc, k.dtype);
+  Value result = k.select(k.isNan(x), given("nan", 0), x);
+  result = k.select(k.compare(Math::Order::Eq, x, infinity), given("posinf", largest), result);
+  return k.select(k.compare(Math::Order::Eq, x, k.neg(infinity)), given("neginf", -largest), result);
+}
+
+Value tenon::aten::roundedToDecimals(Body &k) {
+  if (!k.isFloat())
+    return k.x[0];
+  ScalarType dtype = k.call.resultDtype();
+  auto rounded = [&](Value v) { return castScalar(k.b, k.loc, castScalar(k.b, k.loc, v, k.dtype, dtype), dtype, k.dtype); };
+  int64_t decimals = k.call.integer("decimals");
+  Value factor = rounded(k.constant(std::pow(10.0, static_cast<double>(std::abs(decimals)))));
+  Value scaled = rounded(decimals < 0 ? k.div(k.x[0], factor) : k.mul(k.x[0], factor));
+  Value whole = k.op<math::RoundEvenOp>(scaled);
+  return decimals < 0 ? k.mul(whole, factor) : k.div(whole, factor);
 }
 
 Value tenon::aten::heavisideBody(Body &k) {

@@ -49,6 +49,15 @@ mlir::Value logitBody(Body &k);
 mlir::Value hypotenuse(Body &k);
 /// max + log1p(exp(-|a - b|)); equal operands first, for infinities have no difference.
 mlir::Value logAddExp(Body &k);
+/// max + log2(1 + 2^-|a - b|), likewise.
+mlir::Value logAddExp2(Body &k);
+/// Of integers; not negative.
+mlir::Value greatestDivisor(Body &k);
+mlir::Value leastMultiple(Body &k);
+/// `nan`, `posinf` and `neginf` in the place of these; by default zero and the finite extremes of the result's dtype.
+mlir::Value nanToNumber(Body &k);
+/// To so many decimals, or tens where they are negative. Each step rounds to the result's dtype.
+mlir::Value roundedToDecimals(Body &k);
 /// 0 below zero, 1 above, `values` at zero.
 mlir::Value heavisideBody(Body &k);
 /// -x log x, 0 at zero, minus infinity below, NaN stays.

@@ -17,6 +17,7 @@ enum class Promotion {
   Common,   ///< torch.result_type of all operands
   Floating, ///< as Common, integers become float32
   Boolean,  ///< each operand as a truth value
+  Double,   ///< float64
 };
 
 /// A body: operands in the compute dtype (float32 for half types).

@@ -21,6 +21,9 @@ static Tensor times(Emitter &e, const Tensor &x, const Tensor &y, ScalarType dty
 static Results importInner(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self"), other = call.tensor("other");
+  if (isComplex(call.resultDtype()) && (self.rank() == 0 || other.rank() == 0)) // one column times one row, one of them a number
+    return {e.reshape(e.matmul(e.reshape(self, Sizes{e.product(self.sizes), e.size(1)}), e.reshape(other, Sizes{e.size(1), e.product(other.sizes)})),
+                      call.resultSizes())};
   if (self.rank() == 0 || other.rank() == 0)
     return {times(e, self, other, call.resultDtype())};
   return {e.reshape(e.matmul(asRows(e, self), e.transpose(asRows(e, other), 0, 1)), call.resultSizes())};

@@ -10,6 +10,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
+#include "compiler/frontend/import/Complex.h"
 #include "compiler/frontend/import/Sorting.h"
 #include "compiler/ir/TenonDialect.h"
 
@@ -17,6 +18,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 
 #include <cmath>
+#include <numbers>
 
 using namespace mlir;
 using namespace tenon;
@@ -55,15 +57,68 @@ static Tensor parameter(Call &call, StringRef name) {
   return call.isTensor(name) ? call.tensor(name) : call.e.fill({}, computeType(call.resultDtype()), call.scalar(name));
 }
 
+// Normal numbers come in blocks of 16. What is left over makes the last block be drawn anew: in half precision, whose numbers
+// are float32's, without having been drawn before.
+static Tensor normalNumbers(Call &call, SizesRef sizes, ScalarType dtype) {
+  Emitter &e = call.e;
+  constexpr int64_t block = 16;
+  Size count = e.product(sizes);
+  std::optional<int64_t> known = staticSize(count);
+  ScalarType drawn = computeType(dtype);
+  if (drawn == dtype || (known && (*known < block || *known % block == 0)))
+    return draw(call, RandomKind::Normal, sizes, drawn);
+  if (!known)
+    return call.unsupported("normal numbers in half precision whose number varies; draw them in float32");
+  Tensor whole = draw(call, RandomKind::Normal, e.sizes({*known / block * block}), drawn);
+  Tensor last = draw(call, RandomKind::Normal, e.sizes({block}), drawn);
+  return e.reshape(e.concat({e.slice(whole, 0, e.size(0), e.size(*known - block)), last}, 0), sizes);
+}
+
 static Results importNormal(Call &call, bool isStandard) {
   ScalarType dtype = call.resultDtype();
-  if (dtype != ScalarType::Float32 && dtype != ScalarType::Float64)
-    return {call.unsupported("normal numbers in half precision, or as integers; draw them in float32")};
-  Tensor numbers = draw(call, RandomKind::Normal, call.resultSizes(), dtype);
-  if (isStandard)
+  if (!isFloat(dtype))
+    return {call.unsupported("normal integers")};
+  Tensor numbers = normalNumbers(call, call.resultSizes(), dtype);
+  if (!call.problem().empty())
     return {numbers};
+  if (isStandard)
+    return {call.e.cast(numbers, dtype)};
   return {call.e.compute({numbers, parameter(call, "std"), parameter(call, "mean")}, dtype,
                          [](Math &m, ValueRange args) { return m.add(m.mul(args[0], args[1]), args[2]); })};
+}
+
+// Both parts are drawn, one number after the other; normal ones have half the variance each.
+static Results importComplexNumbers(Call &call, RandomKind kind) {
+  Emitter &e = call.e;
+  Sizes pairs = call.resultSizes();
+  pairs.push_back(e.size(2));
+  Tensor numbers = draw(call, kind, pairs, partType(call.resultDtype()));
+  if (kind == RandomKind::Normal)
+    numbers = e.compute({numbers}, numbers.dtype, [](Math &m, ValueRange args) { return m.mul(args[0], m.constant(std::numbers::sqrt2 / 2)); });
+  return {viewAsComplex(e, numbers)};
+}
+
+// `shape` of uniform numbers of float64 in [0, 1).
+static Results importShaped(Call &call, llvm::function_ref<Value(Math &, Value)> shape) {
+  Tensor uniform = draw(call, RandomKind::Uniform, call.resultSizes(), ScalarType::Float64);
+  Tensor numbers = call.e.compute({uniform}, ScalarType::Float64, [&](Math &m, ValueRange args) { return shape(m, args[0]); });
+  return {call.e.cast(numbers, call.resultDtype())};
+}
+
+static Results importCauchy(Call &call) {
+  double median = call.real("median"), sigma = call.real("sigma");
+  return importShaped(call, [&](Math &m, Value u) {
+    Value angle = m.mul(m.constant(std::numbers::pi), m.sub(u, m.constant(0.5)));
+    return m.add(m.constant(median), m.mul(m.constant(sigma), math::TanOp::create(m.b, m.loc, angle)));
+  });
+}
+
+static Results importGeometric(Call &call) {
+  double p = call.real("p");
+  return importShaped(call, [&](Math &m, Value u) -> Value {
+    Value trials = m.div(math::LogOp::create(m.b, m.loc, u), m.constant(std::log1p(-p)));
+    return math::CeilOp::create(m.b, m.loc, trials);
+  });
 }
 
 static Tensor exponential(Call &call, SizesRef sizes, ScalarType dtype, double rate) {
@@ -92,6 +147,21 @@ static Results importIntegers(Call &call, int64_t low, int64_t high) {
                                          scalarConstant(b, loc, ScalarType::Int64, low));
     return castScalar(b, loc, number, ScalarType::Int64, dtype);
   })};
+}
+
+// All integers that the dtype holds from zero on; of floats those up to which every integer is one.
+static Results importWholeRange(Call &call) {
+  ScalarType dtype = call.resultDtype();
+  switch (dtype) {
+  case ScalarType::Bool: return importIntegers(call, 0, 2);
+  case ScalarType::UInt8: return importIntegers(call, 0, 256);
+  case ScalarType::Int8: return importIntegers(call, 0, 128);
+  case ScalarType::Int16: return importIntegers(call, 0, 32768);
+  case ScalarType::BFloat16: return importIntegers(call, 0, (1 << 8) + 1);
+  case ScalarType::Float16: return importIntegers(call, 0, (1 << 11) + 1);
+  case ScalarType::Float32: return importIntegers(call, 0, (1 << 24) + 1);
+  default: return {call.unsupported("random integers of the whole range of this dtype; give a range")};
+  }
 }
 
 // True with a probability that is a number, or per element a tensor's.
@@ -172,12 +242,18 @@ static Results importNativeDropout(Call &call) {
 //===--- the table ---------------------------------------------------------------------------------------------------===//
 
 void tenon::aten::addRandomRows(OpTable &table) {
+  for (auto name : {"complex.rand", "complex.rand_like"})
+    table.add(name, [](Call &call) { return importComplexNumbers(call, RandomKind::Uniform); });
+  for (auto name : {"complex.randn", "complex.randn_like"})
+    table.add(name, [](Call &call) { return importComplexNumbers(call, RandomKind::Normal); });
   for (auto name : {"rand", "rand_like"})
     table.add(name, [](Call &call) { return importUniform(call, 0, 1); });
   table.add("uniform", [](Call &call) { return importUniform(call, call.real("from"), call.real("to")); });
   for (auto name : {"randn", "randn_like"})
     table.add(name, [](Call &call) { return importNormal(call, /*isStandard=*/true); });
   table.add("normal", [](Call &call) { return importNormal(call, /*isStandard=*/false); });
+  table.add("cauchy", importCauchy);
+  table.add("geometric", importGeometric);
   table.add("exponential", [](Call &call) {
     return Results{exponential(call, call.resultSizes(), call.resultDtype(), call.real("lambd"))};
   });
@@ -185,6 +261,7 @@ void tenon::aten::addRandomRows(OpTable &table) {
     table.add(name, [](Call &call) {
       return importIntegers(call, call.has("low") ? call.integer("low") : 0, call.integer("high"));
     });
+  table.add("random.default", importWholeRange);
   for (auto name : {"random.from", "random.to"})
     table.add(name, [](Call &call) {
       return importIntegers(call, call.has("from") ? call.integer("from") : 0, call.integer("to"));

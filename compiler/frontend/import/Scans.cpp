@@ -105,12 +105,64 @@ static Results importTrapezoid(Call &call, bool accumulates) {
   return {e.cast(accumulates ? e.cumulativeSum(areas, dim) : e.sum(areas, dim, compute), dtype)};
 }
 
+//===--- finite differences ------------------------------------------------------------------------------------------===//
+
+// sum of factors[i] * x[start + i * step] along `dim`, `length` of them.
+static Tensor stencil(Emitter &e, const Tensor &x, int64_t dim, Size start, Size length, ArrayRef<std::pair<int64_t, double>> taps) {
+  SmallVector<Tensor> parts;
+  for (auto [offset, factor] : taps)
+    parts.push_back(e.slice(x, dim, e.add(start, e.size(offset)), length));
+  return e.compute(parts, x.dtype, [&](Math &m, ValueRange args) {
+    Value sum = m.mul(args[0], m.constant(taps[0].second));
+    for (size_t i = 1; i < taps.size(); ++i)
+      sum = m.add(sum, m.mul(args[i], m.constant(taps[i].second)));
+    return sum;
+  });
+}
+
+// Central differences; at the ends one-sided ones of order `edge`.
+static Tensor gradientAlong(Emitter &e, const Tensor &x, int64_t dim, double distance, int64_t edge) {
+  double one = 1 / distance, half = 0.5 / distance;
+  Size count = x.sizes[dim], last = e.sub(count, e.size(edge + 1));
+  Tensor middle = stencil(e, x, dim, e.size(0), e.sub(count, e.size(2)), {{2, half}, {0, -half}});
+  if (edge == 1)
+    return e.concat({stencil(e, x, dim, e.size(0), e.size(1), {{1, one}, {0, -one}}), middle,
+                     stencil(e, x, dim, last, e.size(1), {{1, one}, {0, -one}})}, dim);
+  return e.concat({stencil(e, x, dim, e.size(0), e.size(1), {{0, -3 * half}, {1, 2 * one}, {2, -half}}), middle,
+                   stencil(e, x, dim, last, e.size(1), {{0, half}, {1, -2 * one}, {2, 3 * half}})}, dim);
+}
+
+// Distances are one number, or one per dimension.
+static Results importGradient(Call &call) {
+  Emitter &e = call.e;
+  if (StringRef(call.overload).starts_with("tensor"))
+    return {call.unsupported("gradients of samples at given coordinates")};
+  ScalarType dtype = call.resultDtype();
+  Tensor self = e.cast(call.tensor("self"), isFloat(dtype) ? computeType(dtype) : dtype);
+  SmallVector<int64_t> dims = call.has("dim") ? call.integers("dim") : llvm::to_vector(llvm::seq<int64_t>(0, self.rank()));
+  bool isOneNumber = call.overload == "scalarint" || call.overload == "scalararray";
+  SmallVector<double> distances;
+  if (isOneNumber && call.has("spacing"))
+    distances = {call.real("spacing")};
+  else if (!isOneNumber && call.has("spacing"))
+    llvm::append_range(distances, call.reals("spacing"));
+  if (distances.empty() && call.has("spacing"))
+    for (int64_t distance : call.integers("spacing"))
+      distances.push_back(static_cast<double>(distance));
+  distances.resize(dims.size(), distances.size() == 1 ? distances[0] : 1);
+  Results results;
+  for (auto [i, dim] : llvm::enumerate(dims))
+    results.push_back(e.cast(gradientAlong(e, self, dim + (dim < 0 ? self.rank() : 0), distances[i], call.integer("edge_order")), dtype));
+  return results;
+}
+
 void tenon::aten::addScanRows(OpTable &table) {
   for (auto [name, kind] : {std::pair{"cumsum", ScanKind::Sum}, std::pair{"cumprod", ScanKind::Prod},
                             std::pair{"logcumsumexp", ScanKind::LogSumExp}})
     table.add(name, [kind](Call &call) { return importScan(call, kind); });
   for (auto [name, kind] : {std::pair{"cummax", ScanKind::Max}, std::pair{"cummin", ScanKind::Min}})
     table.add(name, [kind](Call &call) { return importExtremeScan(call, kind); });
+  table.add("gradient", importGradient);
   for (auto name : {"trapezoid", "trapz"})
     table.add(name, [](Call &call) { return importTrapezoid(call, /*accumulates=*/false); });
   table.add("cumulative_trapezoid", [](Call &call) { return importTrapezoid(call, /*accumulates=*/true); });

@@ -14,9 +14,8 @@ using namespace tenon::aten;
 
 //===--- parts -------------------------------------------------------------------------------------------------------===//
 
-// `self` with updates applied; see tenon.scatter for `coordinates`. Negative indices are errors unless they `wrap`.
-static Tensor createScatter(Call &call, const Tensor &self, ArrayRef<Tensor> indices, const Tensor &updates,
-                            ScatterKind kind, ArrayRef<int64_t> coordinates, bool wraps = false) {
+Tensor tenon::aten::createScatter(Call &call, const Tensor &self, ArrayRef<Tensor> indices, const Tensor &updates,
+                                  ScatterKind kind, ArrayRef<int64_t> coordinates, bool wraps) {
   Emitter &e = call.e;
   SmallVector<Value> values;
   for (auto [dim, coordinate] : llvm::enumerate(coordinates))
@@ -44,8 +43,7 @@ static Tensor createOrderedScatter(Call &call, const Tensor &self, ArrayRef<Tens
   return call.e.cast(createScatter(call, *to, indices, *from, kind, coordinates), self.dtype);
 }
 
-// Coordinates that are the loop's own but for `dim`, which is the first index tensor.
-static SmallVector<int64_t> coordinatesAlong(int64_t rank, int64_t dim) {
+SmallVector<int64_t> tenon::aten::coordinatesAlong(int64_t rank, int64_t dim) {
   SmallVector<int64_t> coordinates = llvm::to_vector(llvm::seq<int64_t>(0, rank));
   coordinates[dim] = -1;
   return coordinates;
@@ -300,7 +298,8 @@ static Tensor putByMask(Call &call, const Tensor &self, Tensor mask, const Tenso
 
 // x[i, :, j] = values: index tensors broadcast to one block of dimensions, which stands where the first of them stood if
 // they are adjacent and in front otherwise (NumPy's rule); values broadcast to block and remaining dimensions.
-static Tensor putByIndices(Call &call, const Tensor &self, ArrayRef<Tensor> indices, const Tensor &values, ScatterKind kind) {
+Tensor tenon::aten::putByIndices(Call &call, const Tensor &self, ArrayRef<Tensor> indices, const Tensor &values,
+                                 ScatterKind kind) {
   Emitter &e = call.e;
   SmallVector<int64_t> indexedDims;
   Sizes block;
@@ -362,47 +361,21 @@ static Results importIndexPut(Call &call) {
   return {putByIndices(call, self, indices, values, accumulates ? ScatterKind::Add : ScatterKind::Set)};
 }
 
-//===--- planes and tables -------------------------------------------------------------------------------------------===//
-
-// The reverse of a max pooling with positions: each element goes to its position in a plane of zeros.
-static Results importMaxUnpool(Call &call, int64_t spatial) {
+// What the mask hides adds nothing, wherever its indices point.
+static Results importMaskedAccumulation(Call &call) {
   Emitter &e = call.e;
-  Tensor self = call.tensor("self"), indices = call.tensor("indices");
-  Sizes sizes = call.resultSizes();
-  int64_t outer = self.rank() - spatial;
-  auto flat = [&](SizesRef from) {
-    Sizes result(from.take_front(outer));
-    result.push_back(e.product(from.drop_front(outer)));
-    return result;
-  };
-  Tensor zeros = e.fill(flat(sizes), self.dtype, Scalar::of(int64_t{0}));
-  Tensor placed = createScatter(call, zeros, {e.reshape(indices, flat(self.sizes))}, e.reshape(self, flat(self.sizes)),
-                                ScatterKind::Set, coordinatesAlong(outer + 1, outer));
-  return {e.reshape(placed, sizes)};
-}
-
-// Rows of a table that `indices` name are shortened to `max_norm`, if they are longer.
-static Results importRenormalised(Call &call) {
-  Emitter &e = call.e;
-  Tensor self = call.tensor("self"), indices = call.tensor("indices");
-  if (self.rank() != 2 || !isFloat(self.dtype))
-    return {call.unsupported("an embedding table of unusual rank or dtype")};
-  Tensor flat = e.reshape(indices, Sizes{e.product(indices.sizes)});
-  Tensor isUsed = createScatter(call, e.fill(Sizes{self.sizes[0]}, ScalarType::Bool, Scalar::of(false)), flat,
-                                constantOf(e, flat.sizes, ScalarType::Bool, Scalar::of(true)), ScatterKind::Set, {-1});
-  double longest = call.real("max_norm");
-  Tensor norms = vectorNorm(e, self, {1}, call.real("norm_type"), self.dtype);
-  return {e.compute({self, e.unsqueeze(norms, 1), e.unsqueeze(isUsed, 1)}, self.dtype, [&](Math &m, ValueRange args) {
-    Value isLong = m.compare(Math::Order::Gt, args[1], m.constant(longest));
-    Value counts = arith::AndIOp::create(m.b, m.loc, isLong, m.compare(Math::Order::Ne, args[2], m.constant(0)));
-    return m.select(counts, m.mul(args[0], m.div(m.constant(longest), m.add(args[1], m.constant(1e-7)))), args[0]);
-  })};
+  Tensor self = call.tensor("self"), mask = call.tensor("mask"), values = e.cast(call.tensor("values"), self.dtype);
+  SmallVector<Tensor> indices = clampedIndices(e, self, call.tensors("indices"));
+  indices.resize(self.rank());
+  Tensor zero = e.fill({}, self.dtype, Scalar::of(int64_t{0}));
+  Tensor added = e.pointwise({mask, values, zero}, e.broadcastSizes({mask, values}), self.dtype,
+                             [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                               return arith::SelectOp::create(b, loc, args[0], args[1], args[2]);
+                             });
+  return {putByIndices(call, self, indices, added, ScatterKind::Add)};
 }
 
 void tenon::aten::addScatteringRows(OpTable &table) {
-  table.add("embedding_renorm", importRenormalised);
-  table.add("max_unpool2d", [](Call &call) { return importMaxUnpool(call, 2); });
-  table.add("max_unpool3d", [](Call &call) { return importMaxUnpool(call, 3); });
   table.add("scatter", importScatter);
   table.add("scatter_add", [](Call &call) { return scatterAs(call, ScatterKind::Add); });
   table.add("scatter_reduce", importScatterReduce);
@@ -411,6 +384,7 @@ void tenon::aten::addScatteringRows(OpTable &table) {
   table.add("index_fill", importIndexFill);
   table.add("index_reduce", importIndexReduce);
   table.add("masked_scatter", importMaskedScatter);
+  table.add("_unsafe_masked_index_put_accumulate", importMaskedAccumulation);
   for (auto name : {"index_put", "_unsafe_index_put", "_index_put_impl"})
     table.add(name, importIndexPut);
 }

@@ -110,10 +110,24 @@ static Results countBefore(Call &call, const Tensor &sequence, const Tensor &val
   return {e.cast(count, call.resultDtype())};
 }
 
+// The sequence in the order that positions along its last dimension give.
+static Tensor ordered(Call &call, const Tensor &sequence, const Tensor &sorter) {
+  Emitter &e = call.e;
+  int64_t rank = sequence.rank();
+  call.checkIndex(sorter, sequence.sizes.back());
+  return e.gather(sequence, sorter, e.b.getMultiDimIdentityMap(rank), sorter.sizes, [&](OpBuilder &b, Location loc, ValueRange args) {
+    SmallVector<Value> at;
+    for (int64_t dim = 0; dim + 1 < rank; ++dim)
+      at.push_back(linalg::IndexOp::create(b, loc, dim));
+    at.push_back(arith::IndexCastOp::create(b, loc, b.getIndexType(), args[0]));
+    return at;
+  });
+}
+
 static Results importSearchSorted(Call &call) {
-  if (call.has("sorter"))
-    return {call.unsupported("a sequence that a sorter orders")};
   Tensor sequence = call.tensor("sorted_sequence");
+  if (call.has("sorter"))
+    sequence = ordered(call, sequence, call.tensor("sorter"));
   return countBefore(call, sequence, call.tensor("self"), call.boolean("right") || call.string("side") == "right");
 }
 

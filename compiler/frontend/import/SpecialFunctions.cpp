@@ -20,6 +20,7 @@
 using namespace mlir;
 using namespace tenon;
 using namespace tenon::aten;
+using special::polynomial;
 using O = Math::Order;
 
 //===--- parts -------------------------------------------------------------------------------------------------------===//
@@ -30,8 +31,7 @@ static Value magnitude(Math &m, Value x) { return apply<math::AbsFOp>(m, x); }
 static Value infinity(Math &m) { return highestConstant(m.b, m.loc, m.dtype); }
 static Value notANumber(Math &m) { return m.constant(std::numeric_limits<double>::quiet_NaN()); }
 
-// coefficients[0] + x (coefficients[1] + x (…)).
-static Value polynomial(Math &m, Value x, ArrayRef<double> coefficients) {
+Value special::polynomial(Math &m, Value x, ArrayRef<double> coefficients) {
   Value sum = m.constant(coefficients.back());
   for (double coefficient : llvm::reverse(coefficients.drop_back()))
     sum = m.add(m.mul(sum, x), m.constant(coefficient));
@@ -247,6 +247,18 @@ template <Value (*f)(Math &, Value)> static Value inDouble(Body &k) {
 template <int order, bool scaled> static Value bessel(Math &m, Value x) {
   return special::besselI(m, order, x, scaled);
 }
+template <int order> static Value firstKind(Math &m, Value x) { return special::besselJ(m, order, x); }
+template <int order> static Value secondKind(Math &m, Value x) { return special::besselY(m, order, x); }
+template <int order, bool scaled> static Value modifiedSecondKind(Math &m, Value x) {
+  return special::besselK(m, order, x, scaled);
+}
+
+// sin(x) / x, 1 at zero, 0 at infinity.
+static Value sphericalBessel(Math &m, Value x) {
+  Value zero = m.constant(0), value = m.div(apply<math::SinOp>(m, x), x);
+  value = m.select(m.compare(O::Eq, x, zero), m.constant(1), value);
+  return m.select(m.compare(O::Eq, magnitude(m, x), infinity(m)), zero, value);
+}
 
 static Value polygamma(Body &k) {
   switch (k.call.integer("n")) {
@@ -294,6 +306,17 @@ static const PointwiseRow rows[] = {
     {"special_i0e", Floating, {"self"}, false, inDouble<bessel<0, true>>},
     {"special_i1", Floating, {"self"}, false, inDouble<bessel<1, false>>},
     {"special_i1e", Floating, {"self"}, false, inDouble<bessel<1, true>>},
+    {"special_modified_bessel_i0", Floating, {"self"}, false, inDouble<bessel<0, false>>},
+    {"special_modified_bessel_i1", Floating, {"self"}, false, inDouble<bessel<1, false>>},
+    {"special_modified_bessel_k0", Floating, {"self"}, false, inDouble<modifiedSecondKind<0, false>>},
+    {"special_modified_bessel_k1", Floating, {"self"}, false, inDouble<modifiedSecondKind<1, false>>},
+    {"special_scaled_modified_bessel_k0", Floating, {"x"}, false, inDouble<modifiedSecondKind<0, true>>},
+    {"special_scaled_modified_bessel_k1", Floating, {"x"}, false, inDouble<modifiedSecondKind<1, true>>},
+    {"special_bessel_j0", Floating, {"self"}, false, inDouble<firstKind<0>>},
+    {"special_bessel_j1", Floating, {"self"}, false, inDouble<firstKind<1>>},
+    {"special_bessel_y0", Floating, {"self"}, false, inDouble<secondKind<0>>},
+    {"special_bessel_y1", Floating, {"self"}, false, inDouble<secondKind<1>>},
+    {"special_spherical_bessel_j0", Floating, {"x"}, false, inDouble<sphericalBessel>},
 };
 
 void tenon::aten::addSpecialFunctionRows(OpTable &table) {

@@ -13,6 +13,13 @@
 /// each, good to about 1e-14, serves all dtypes.
 namespace tenon::aten::special {
 
+/// coefficients[0] + x (coefficients[1] + x (…)).
+mlir::Value polynomial(Math &m, mlir::Value x, llvm::ArrayRef<double> coefficients);
+/// The Bessel functions of the first and second kind, of `order` 0 or 1.
+mlir::Value besselJ(Math &m, int order, mlir::Value x);
+mlir::Value besselY(Math &m, int order, mlir::Value x);
+/// The modified Bessel function of the second kind, of `order` 0 or 1; times exp(x) where `scaled`.
+mlir::Value besselK(Math &m, int order, mlir::Value x, bool scaled);
 /// The modified Bessel function of the first kind, of `order` 0 or 1; times exp(-|x|) where `scaled`.
 mlir::Value besselI(Math &m, int order, mlir::Value x, bool scaled = false);
 /// log |gamma(x)|.

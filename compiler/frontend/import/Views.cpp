@@ -163,6 +163,13 @@ static Results importSliceScatter(Call &call) {
   return {e.insertSlice(self, source, dim, start, call.integer("step"))};
 }
 
+static Results importSelectScatter(Call &call) {
+  Emitter &e = call.e;
+  Tensor self = call.tensor("self"), source = e.cast(call.tensor("src"), self.dtype);
+  int64_t dim = call.dim("dim", self.rank());
+  return {e.insertSlice(self, e.unsqueeze(source, dim), dim, wrapIndex(e, call.size("index"), self.sizes[dim]))};
+}
+
 // What the row of view `name` reads, as tensors of their own.
 static Results copiesOf(Call &call, StringRef name) {
   Tensor self = call.tensor("self");
@@ -231,7 +238,7 @@ void tenon::aten::addViewRows(OpTable &table) {
   for (auto name : {"transpose", "swapdims"})
     table.add(name, [](Call &call) { return importTranspose(call, "dim0", "dim1"); });
   table.add("swapaxes", [](Call &call) { return importTranspose(call, "axis0", "axis1"); });
-  for (auto name : {"t", "mT", "matrix_H", "mH", "adjoint"})
+  for (auto name : {"t", "mT", "mH", "matrix_H", "adjoint"})
     table.add(name, importLastTwo);
   table.add("permute", importPermute);
   table.add("numpy_T", importReversed);
@@ -247,8 +254,9 @@ void tenon::aten::addViewRows(OpTable &table) {
   table.add("vsplit", [](Call &call) { return splitAlong(call, 0); });
   table.add("dsplit", [](Call &call) { return splitAlong(call, 2); });
   table.add("slice_scatter", importSliceScatter);
+  table.add("select_scatter", importSelectScatter);
   for (StringRef copy : {"as_strided_copy", "expand_copy", "narrow_copy", "permute_copy", "select_copy", "slice_copy",
                          "split_copy", "split_with_sizes_copy", "squeeze_copy", "t_copy", "transpose_copy",
-                         "unbind_copy", "unsqueeze_copy", "view_copy"})
+                         "unbind_copy", "unfold_copy", "unsqueeze_copy", "view_copy"})
     table.add(copy, [name = copy.drop_back(StringRef("_copy").size())](Call &call) { return copiesOf(call, name); });
 }
