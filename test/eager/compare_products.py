@@ -87,7 +87,8 @@ def leaky(x):
 @snippet(floats(3, 40, 70), floats(3, 70, 33), floats(2, 6, 15, 15), floats(8, 6, 5, 5))
 def operands_that_interleave(x, y, image, kernel):
     return (x @ y[:, :, ::2], x[:, :, 1::3] @ y[:, :23, ::2], x @ torch.ones(70, 33, dtype=x.dtype)[:, ::2] + y[:, :40, ::2], F.conv2d(image[:, :, ::2, ::2], kernel[:, :, ::2, ::2]),
-            F.conv2d(image, kernel[:, :, ::2, ::2].clone()) + image[:, :1, :13, :13], F.max_pool2d(image[:, ::2, :, ::2], 2), F.avg_pool2d(image[:, :, ::2, ::2], 3))
+            F.conv2d(image, kernel[:, :, ::2, ::2].clone()) + image[:, :1, :13, :13], F.max_pool2d(image[:, ::2, :, ::2], 2), F.avg_pool2d(image[:, :, ::2, ::2], 3),
+            F.conv2d(image, kernel, image[0, 0].flatten()[:16:2]), F.linear(x, y[0, :, :].t(), y[0, :66:2, 0]))
 
 
 def weight(like, *shape):

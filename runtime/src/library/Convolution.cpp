@@ -164,7 +164,8 @@ static bool makePrimitive(ConvSite &site, const ConvCall &call, Attempt attempt,
   auto steps = attempt.fusesEpilogue ? onednn::postOps(call.spec.epilogue, call.extras, output) : onednn::PostOps();
   if (!steps)
     return false;
-  plan.extendsBias = call.bias && attempt.widens && isHalf(call.bias->dtype);
+  // A descriptor with strides is taken, and its strides are ignored (oneDNN 3.12).
+  plan.extendsBias = call.bias && (call.bias->strides[0] != 1 || (attempt.widens && isHalf(call.bias->dtype)));
   memory::desc bias = describeBias(call.bias, plan.extendsBias);
   std::optional<Candidate> candidate = findCandidate(call, inputLayout, bias, outputLayout, steps->steps);
   if (!candidate)
