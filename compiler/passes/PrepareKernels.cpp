@@ -43,6 +43,24 @@ static bool shouldInline(OpOperand *operand) {
 
 //===--- scalars -----------------------------------------------------------------------------------------------------===//
 
+// A folder makes one constant of scalars that are constants, which has no memory: it is taken apart again.
+static void spellOutConstants(func::FuncOp function) {
+  SmallVector<arith::ConstantOp> constants;
+  function.walk([&](arith::ConstantOp op) {
+    if (isa<RankedTensorType>(op.getType()))
+      constants.push_back(op);
+  });
+  for (arith::ConstantOp op : constants) {
+    OpBuilder builder(op);
+    SmallVector<Value> elements;
+    for (Attribute element : cast<DenseElementsAttr>(op.getValue()).getValues<Attribute>())
+      elements.push_back(arith::ConstantOp::create(builder, op.getLoc(), cast<TypedAttr>(element)));
+    Value tensor = tensor::FromElementsOp::create(builder, op.getLoc(), cast<RankedTensorType>(op.getType()), elements);
+    op.replaceAllUsesWith(tensor);
+    op.erase();
+  }
+}
+
 // Scalars in memory are written by a kernel like any other value: tensor.from_elements becomes a generic that selects the
 // scalar of each position.
 static void writeScalarsByGenerics(func::FuncOp function) {
@@ -170,6 +188,7 @@ static void copyReadInits(func::FuncOp function) {
 }
 
 LogicalResult tenon::prepareKernels(func::FuncOp function) {
+  spellOutConstants(function);
   writeScalarsByGenerics(function);
   RewritePatternSet inlining(function.getContext());
   linalg::populateElementwiseOpsFusionPatterns(inlining, shouldInline);

@@ -347,6 +347,19 @@ def reads_by_a_mask_and_an_index(folder):
 
 
 @case
+def numbers_among_the_outputs(folder):
+    class Numbers(nn.Module):
+        def forward(self, x):
+            count = x.nonzero().shape[0]
+            return x + 1, count * 2, count * 0
+
+    path = os.path.join(folder, "model.pt2")
+    export(Numbers().eval(), (torch.tensor([0.0, 1.0, 2.0]),), path=path)
+    _, twice, zero = eager.load_program(path).run_flat([torch.tensor([3.0, 0.0, 2.0])])
+    assert (int(twice), int(zero)) == (4, 0), (twice, zero)
+
+
+@case
 def lengths_that_do_not_broadcast(folder):
     class Put(nn.Module):
         def forward(self, x, rows, columns):
