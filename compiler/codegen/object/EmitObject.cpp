@@ -162,8 +162,8 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLe
 }
 
 /// Keeps the order that kernels are written in. On Arm the machine scheduler starts loads and formulas of several copies at once
-/// until registers run out, and then spills in main loops (20 of 20 formulas looked at spill less without it, 19 not at all);
-/// CPUs with SVE reorder by themselves, and kernels are written with their copies side by side.
+/// until registers run out, and then spills in main loops: of the 260 families of tools/sve-report 29 broke a rule with it, 17 do
+/// without. CPUs with SVE reorder by themselves, and kernels are written with their copies side by side.
 class KeepsOrder : public llvm::OptPassGate {
 public:
   bool shouldRunPass(llvm::StringRef pass, llvm::StringRef) const override { return pass != "machine-scheduler"; }
