@@ -72,6 +72,8 @@ llvm::Error prepareForMany(CompileOptions &options) {
   auto toolchain = Toolchain::find(options.tenonDir, target->triple, target->arch);
   if (!toolchain)
     return asCompileError(toolchain.takeError(), FailureKind::BadInput);
+  if (llvm::Error error = toolchain->compiler.readAhead("tenon/generated.h"))
+    return asCompileError(std::move(error), FailureKind::Internal);
   options.toolchain = std::make_shared<Toolchain>(std::move(*toolchain));
   dialects();
   return llvm::Error::success();

@@ -12,8 +12,11 @@
 #include "clang/Driver/Compilation.h"
 #include "clang/Driver/Driver.h"
 #include "clang/Frontend/CompilerInstance.h"
+#include "clang/Frontend/FrontendActions.h"
 #include "clang/Frontend/TextDiagnosticPrinter.h"
 #include "clang/Lex/PreprocessorOptions.h"
+#include "clang/Serialization/ASTWriter.h"
+#include "clang/Serialization/PCHContainerOperations.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/VirtualFileSystem.h"
 
@@ -76,25 +79,88 @@ Expected<CxxCompiler> CxxCompiler::create(const std::string &triple, const std::
   return CxxCompiler(std::move(*arguments));
 }
 
-Expected<SmallVector<char, 0>> CxxCompiler::compile(StringRef text, bool optimize) const {
+// An invocation that compiles `text` under the name `name`.
+static Expected<std::shared_ptr<clang::CompilerInvocation>> invocationFor(ArrayRef<std::string> arguments, StringRef name,
+                                                                          StringRef text) {
   Diagnostics diagnostics;
   auto invocation = std::make_shared<clang::CompilerInvocation>();
-  if (!clang::CompilerInvocation::CreateFromArgs(*invocation, pointersTo(ArrayRef(arguments).drop_front()), diagnostics.engine))
+  if (!clang::CompilerInvocation::CreateFromArgs(*invocation, pointersTo(arguments.drop_front()), diagnostics.engine))
     return createStringError("Clang does not take its own driver's arguments:\n" + diagnostics.text);
-  invocation->getPreprocessorOpts().addRemappedFile(sourceName, MemoryBuffer::getMemBufferCopy(text).release());
-  if (!optimize)
-    invocation->getCodeGenOpts().OptimizationLevel = 0;
+  invocation->getPreprocessorOpts().addRemappedFile(name, MemoryBuffer::getMemBufferCopy(text).release());
   invocation->getFrontendOpts().DisableFree = false; // one process compiles many
   invocation->getCodeGenOpts().DisableFree = false;
+  return invocation;
+}
+
+// Runs `action` on `invocation`; fails with what Clang says, after `what`.
+static Error runFrontend(std::shared_ptr<clang::CompilerInvocation> invocation, IntrusiveRefCntPtr<vfs::FileSystem> files,
+                         std::unique_ptr<raw_pwrite_stream> output, clang::FrontendAction &action, StringRef what) {
+  Diagnostics diagnostics;
   clang::CompilerInstance compiler(std::move(invocation));
-  compiler.createVirtualFileSystem();
+  compiler.createVirtualFileSystem(std::move(files));
   compiler.createDiagnostics(&diagnostics.printer, /*ShouldOwnClient=*/false);
   compiler.setVerboseOutputStream(diagnostics.stream);
-  SmallVector<char, 0> object;
-  compiler.setOutputStream(std::make_unique<raw_svector_ostream>(object));
-  clang::EmitObjAction action;
+  compiler.setOutputStream(std::move(output));
   if (!compiler.ExecuteAction(action))
-    return createStringError("Clang refuses the wrapper:\n" + StringRef(diagnostics.text).take_front(4096).rtrim());
+    return createStringError(what + ":\n" + StringRef(diagnostics.text).take_front(4096).rtrim());
+  return Error::success();
+}
+
+namespace {
+/// Precompiles a header into memory.
+class Precompile : public clang::ASTFrontendAction {
+public:
+  std::shared_ptr<clang::PCHBuffer> result = std::make_shared<clang::PCHBuffer>();
+
+private:
+  std::unique_ptr<clang::ASTConsumer> CreateASTConsumer(clang::CompilerInstance &compiler, StringRef) override {
+    return std::make_unique<clang::PCHGenerator>(compiler.getPreprocessor(), compiler.getModuleCache(), /*OutputFile=*/"",
+                                                 /*isysroot=*/"", result, compiler.getCodeGenOpts(),
+                                                 compiler.getFrontendOpts().ModuleFileExtensions);
+  }
+  clang::TranslationUnitKind getTranslationUnitKind() override { return clang::TU_Prefix; }
+  bool hasASTFileSupport() const override { return false; }
+};
+} // namespace
+
+Error CxxCompiler::readAhead(StringRef header) {
+  auto invocation = invocationFor(arguments, sourceName, ("#include \"" + header + "\"\n").str());
+  if (!invocation)
+    return invocation.takeError();
+  Precompile action;
+  if (Error error = runFrontend(std::move(*invocation), vfs::getRealFileSystem(), nullptr, action,
+                                ("Clang refuses '" + header + "'").str()))
+    return error;
+  precompiled = action.result;
+  return Error::success();
+}
+
+// The machine's files, and `bytes` under `path`.
+static IntrusiveRefCntPtr<vfs::FileSystem> withFile(StringRef path, StringRef bytes) {
+  auto memory = makeIntrusiveRefCnt<vfs::InMemoryFileSystem>();
+  memory->addFileNoOwn(path, /*ModificationTime=*/0, MemoryBufferRef(bytes, path));
+  auto files = makeIntrusiveRefCnt<vfs::OverlayFileSystem>(vfs::getRealFileSystem());
+  files->pushOverlay(std::move(memory));
+  return files;
+}
+
+Expected<SmallVector<char, 0>> CxxCompiler::compile(StringRef text, bool optimize) const {
+  static constexpr const char *precompiledPath = "/tenon.pch"; // of no file
+  auto invocation = invocationFor(arguments, sourceName, text);
+  if (!invocation)
+    return invocation.takeError();
+  if (!optimize)
+    (*invocation)->getCodeGenOpts().OptimizationLevel = 0;
+  IntrusiveRefCntPtr<vfs::FileSystem> files = vfs::getRealFileSystem();
+  if (precompiled) {
+    (*invocation)->getPreprocessorOpts().ImplicitPCHInclude = precompiledPath;
+    files = withFile(precompiledPath, StringRef(precompiled->Data.data(), precompiled->Data.size()));
+  }
+  SmallVector<char, 0> object;
+  clang::EmitObjAction action;
+  if (Error error = runFrontend(std::move(*invocation), std::move(files), std::make_unique<raw_svector_ostream>(object), action,
+                                "Clang refuses the wrapper"))
+    return error;
   return object;
 }
 

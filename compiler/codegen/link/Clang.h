@@ -16,8 +16,13 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
+#include <memory>
 #include <string>
 #include <vector>
+
+namespace clang {
+struct PCHBuffer;
+} // namespace clang
 
 namespace tenon {
 
@@ -32,12 +37,16 @@ public:
   /// `includeDir` is searched for headers.
   static llvm::Expected<CxxCompiler> create(const std::string &triple, const std::string &includeDir);
 
+  /// Reads `header` once for all compile() calls of texts that include it. What they return stays the same.
+  llvm::Error readAhead(llvm::StringRef header);
+
   /// Object code of `text`, which diagnostics call wrapper.cpp. Fails with Clang's own words.
   llvm::Expected<llvm::SmallVector<char, 0>> compile(llvm::StringRef text, bool optimize) const;
 
 private:
   explicit CxxCompiler(std::vector<std::string> arguments) : arguments(std::move(arguments)) {}
-  std::vector<std::string> arguments; ///< of clang -cc1
+  std::vector<std::string> arguments;                  ///< of clang -cc1
+  std::shared_ptr<const clang::PCHBuffer> precompiled; ///< what readAhead() read; null: nothing
 };
 
 } // namespace tenon

@@ -23,9 +23,17 @@ namespace tenon {
 
 static std::string joined(StringRef folder, StringRef name) { return (folder + "/" + name).str(); }
 
+// The shared library of OpenMP: the development link, or the versioned file where there is none.
+static std::string findGomp(StringRef arch) {
+  std::string plain = ("/usr/lib/" + arch + "-linux-gnu/libgomp.so").str();
+  return sys::fs::exists(plain) ? plain : plain + ".1";
+}
+
 Expected<Toolchain> Toolchain::find(StringRef tenonDir, const std::string &triple, StringRef arch) {
-  std::string includeDir = joined(tenonDir, "include"), runtime = joined(tenonDir, arch.str() + "/libtenon_runtime.a");
-  for (const std::string &file : {joined(includeDir, "tenon/generated.h"), runtime})
+  std::string includeDir = joined(tenonDir, "include"), folder = joined(tenonDir, arch);
+  std::string runtime = joined(folder, "libtenon_runtime.a");
+  std::vector<std::string> libraries = {joined(folder, "libdnnl.so"), joined(folder, "libopenblas.so")};
+  for (const std::string &file : {joined(includeDir, "tenon/generated.h"), runtime, libraries[0], libraries[1]})
     if (!sys::fs::exists(file))
       return createStringError("Tenon's runtime for " + arch + " is not at '" + file + "'; install it beside the compiler");
   auto compiler = CxxCompiler::create(triple, includeDir);
@@ -34,7 +42,8 @@ Expected<Toolchain> Toolchain::find(StringRef tenonDir, const std::string &tripl
   auto linkLine = LinkLine::ask(triple, runtime);
   if (!linkLine)
     return linkLine.takeError();
-  return Toolchain{std::move(*compiler), std::move(*linkLine)};
+  libraries.push_back(findGomp(arch));
+  return Toolchain{std::move(*compiler), std::move(*linkLine), std::move(libraries)};
 }
 
 //===--- files -------------------------------------------------------------------------------------------------------===//
@@ -106,28 +115,10 @@ std::string weightsFileName(StringRef outputPath) { return (sys::path::stem(outp
 /// second), and what a wrapper does between its calls is little.
 static constexpr size_t maxOptimizedBytes = 192 * 1024;
 
-// The shared library `stem` ("libdnnl.so") in `folder`: the development link, or the versioned file where there is none.
-static std::string findLibrary(StringRef folder, StringRef stem) {
-  std::string plain = joined(folder, stem);
-  if (sys::fs::exists(plain))
-    return plain;
-  std::string best = plain;
-  std::error_code code;
-  for (sys::fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code))
-    if (StringRef(entry->path()).starts_with(plain + ".") && (best == plain || entry->path() < best))
-      best = entry->path();
-  return best;
-}
-
 // Exports one symbol. Libraries that the model does not call are not needed at run time, code it does not call is left out.
-static std::vector<std::string> linkArguments(const Toolchain &toolchain, const ModelParts &parts,
-                                              const PrivateDirectory &directory, std::vector<std::string> objects,
-                                              const std::string &output) {
-  std::string libraries = "/usr/lib/" + parts.arch + "-linux-gnu";
-  llvm::append_range(objects, std::initializer_list<std::string>{
-                                  findLibrary(libraries, "libdnnl.so"),
-                                  findLibrary(libraries + "/openblas-openmp", "libopenblas.so"),
-                                  findLibrary(libraries, "libgomp.so")});
+static std::vector<std::string> linkArguments(const Toolchain &toolchain, const PrivateDirectory &directory,
+                                              std::vector<std::string> objects, const std::string &output) {
+  llvm::append_range(objects, toolchain.libraries);
   std::string exports = "--version-script=" + directory.file("exports.map");
   return toolchain.linkLine.fill({"--threads=1", "--gc-sections", "-Bsymbolic", "--no-undefined", "-z", "relro", "-z", "now", "-z",
                                   "noexecstack", "--build-id=sha1", "--hash-style=gnu", exports, "--as-needed"},
@@ -153,7 +144,7 @@ static Error linkInto(StringRef output, const Toolchain &toolchain, const ModelP
   if (Error error = writeFile(directory->file("exports.map"), "{ global: tenon_model_entry; local: *; };\n"))
     return error;
   std::string linked = directory->file("model.so");
-  if (Error error = runLinker(linkArguments(toolchain, parts, *directory, objects, linked)))
+  if (Error error = runLinker(linkArguments(toolchain, *directory, objects, linked)))
     return error;
   if (std::error_code code = sys::fs::copy_file(linked, output))
     return fileError(output, code);

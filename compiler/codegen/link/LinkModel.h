@@ -19,6 +19,7 @@ namespace tenon {
 struct Toolchain {
   CxxCompiler compiler; ///< finds tenon/generated.h
   LinkLine linkLine;    ///< with the runtime's archive
+  std::vector<std::string> libraries; ///< that the runtime calls: oneDNN and OpenBLAS as stubs, OpenMP
 
   /// With the runtime in `tenonDir` (build/<preset>/lib/tenon).
   static llvm::Expected<Toolchain> find(llvm::StringRef tenonDir, const std::string &triple, llvm::StringRef arch);

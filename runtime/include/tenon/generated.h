@@ -44,20 +44,7 @@ struct TensorView {
   int64_t strides[maxRank] = {}; // elements
 };
 
-inline TensorView view(DType dtype, const void *data, std::initializer_list<int64_t> sizes,
-                       std::initializer_list<int64_t> strides) {
-  TensorView v;
-  v.data = const_cast<void *>(data);
-  v.dtype = dtype;
-  v.rank = static_cast<int32_t>(sizes.size());
-  int32_t i = 0;
-  for (int64_t size : sizes)
-    v.sizes[i++] = size;
-  i = 0;
-  for (int64_t stride : strides)
-    v.strides[i++] = stride;
-  return v;
-}
+TensorView view(DType dtype, const void *data, std::initializer_list<int64_t> sizes, std::initializer_list<int64_t> strides);
 
 /// A list of views that lives as long as the full expression it is written in.
 struct TensorViews {
