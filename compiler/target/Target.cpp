@@ -191,12 +191,16 @@ void deriveAarch64Facts(Target &target) {
   target.hasInt8MatMul = target.hasFeature("i8mm");
 }
 
+/// Returns the CPU whose costs LLVM optimises by. Its model of A64FX makes loops keep an address register per access, and spill.
+StringRef tuningFor(StringRef llvmName) { return llvmName == "a64fx" ? "neoverse-v1" : llvmName; }
+
 Target makeTarget(const ArchRow &arch, StringRef llvmName, std::string description, std::vector<std::string> features,
                   Caches caches, bool hasAmx) {
   Target target;
   target.arch = arch.name.str();
   target.triple = arch.triple.str();
   target.cpu = llvmName.str();
+  target.tuneCpu = tuningFor(llvmName).str();
   target.baselineCpu = arch.baselineCpu.str();
   target.cpuDescription = std::move(description);
   target.features = std::move(features);

@@ -24,7 +24,8 @@ namespace tenon {
 struct Target {
   std::string arch;           ///< "x86_64" or "aarch64"
   std::string triple;         ///< normalised LLVM triple (Linux, glibc)
-  std::string cpu;            ///< LLVM's name; decides scheduling only, never which instructions are legal
+  std::string cpu;            ///< LLVM's name; never decides which instructions are legal
+  std::string tuneCpu;        ///< LLVM's name of the CPU that it schedules and weighs costs for
   std::string baselineCpu;    ///< LLVM's name of the least CPU of `arch`; with `features`, all that is legal
   std::string cpuDescription; ///< for people: "native (znver5)", "generic (x86-64-v3)", "neoverse-v1"
 

@@ -90,3 +90,35 @@ func.func @remainder(%x: vector<[4]xf32>, %y: vector<[4]xf32>) -> vector<[4]xf32
   %r = arith.remf %x, %y : vector<[4]xf32>
   return %r : vector<[4]xf32>
 }
+
+// Tests that integers are divided as floats that hold them exactly, where vectors of integers have no division.
+// CHECK-LABEL: @divide_bytes
+// CHECK: %[[A:.*]] = arith.extui %{{.*}} : vector<16xi8> to vector<16xi32>
+// CHECK: %[[B:.*]] = arith.extui %{{.*}} : vector<16xi8> to vector<16xi32>
+// CHECK: %[[Q:.*]] = arith.divf %{{.*}}, %{{.*}} : vector<16xf32>
+// CHECK: %[[N:.*]] = arith.fptosi %[[Q]] : vector<16xf32> to vector<16xi32>
+// CHECK: arith.trunci %[[N]] : vector<16xi32> to vector<16xi8>
+func.func @divide_bytes(%x: vector<16xi8>, %y: vector<16xi8>) -> vector<16xi8> {
+  %r = arith.divui %x, %y : vector<16xi8>
+  return %r : vector<16xi8>
+}
+
+// CHECK-LABEL: @remainder_of_ints
+// CHECK: %[[Q:.*]] = arith.divf %{{.*}}, %{{.*}} : vector<4xf64>
+// CHECK: %[[N:.*]] = arith.fptosi %[[Q]] : vector<4xf64> to vector<4xi32>
+// CHECK: %[[M:.*]] = arith.muli %[[N]], %arg1
+// CHECK: arith.subi %arg0, %[[M]]
+func.func @remainder_of_ints(%x: vector<4xi32>, %y: vector<4xi32>) -> vector<4xi32> {
+  %r = arith.remsi %x, %y : vector<4xi32>
+  return %r : vector<4xi32>
+}
+
+// Tests that what no float holds, and what SVE divides itself, stays.
+// CHECK-LABEL: @no_floats
+// CHECK: arith.divsi %{{.*}}, %{{.*}} : vector<2xi64>
+// CHECK: arith.divsi %{{.*}}, %{{.*}} : vector<[4]xi32>
+func.func @no_floats(%x: vector<2xi64>, %y: vector<[4]xi32>) -> (vector<2xi64>, vector<[4]xi32>) {
+  %a = arith.divsi %x, %x : vector<2xi64>
+  %b = arith.divsi %y, %y : vector<[4]xi32>
+  return %a, %b : vector<2xi64>, vector<[4]xi32>
+}

@@ -33,6 +33,7 @@ class Rules(unittest.TestCase):
     def test_lanes(self):
         self.assertIn("lane by lane", self.broken("fadda	s0, p0, s0, z0.s")[0])
         self.assertIn("lane by lane", self.broken("fadd	s0, s0, s1")[0])
+        self.assertIn("lane by lane", self.broken("mov	w9, v0.s[1]")[0])
 
     def test_spills(self):
         self.assertIn("spills", self.broken("str	z1, [sp, #1, mul vl]           // Folded Spill")[0])

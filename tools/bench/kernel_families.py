@@ -11,13 +11,12 @@ ROWS, COLUMNS = 4, 4096
 
 FAMILIES = {}
 
-# Families that break a rule on some CPU; one that breaks none any longer has to leave. Formulas with more values than registers;
-# addresses that a64fx's tuning spills; integer division and, without f16 arithmetic, casts of f16, for which NEON has no
-# instructions; and kernels of few numbers.
-BROKEN = ("lgamma", "lgamma_f64", "digamma", "special_log_ndtr", "pow_float64", "state_space_step",
-          "channels_layer_norm", "outer_reduction", "residual_rms_norm",
-          "floor_divide_uint8", "remainder_uint8", "fmod_uint8",
-          "cast_float16_to_int64", "cast_float16_to_int8", "cast_float16_to_uint8", "router", "smooth_l1")
+# Families that work lane by lane on CPUs without SVE; one that does not any longer has to leave. NEON has no gather (angles beyond
+# the reduction's range are rare, and look up digits of pi) and no division of 64-bit integers.
+BY_LANES_ON_NEON = ("gather_elements", "cross_entropy", "padding", "upsample", "upsample_bilinear",
+                    "pointwise_sin", "sin_f16", "cos", "tan", "timestep_embedding",
+                    "rotary_embedding", "rotary_embedding_bf16", "rotary_interleaved",
+                    "floor_divide_int64", "remainder_int64", "fmod_int64")
 
 
 def add_family(name, f, inputs, counted):

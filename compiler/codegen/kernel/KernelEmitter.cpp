@@ -16,6 +16,8 @@
 #include "compiler/codegen/kernel/KernelPasses.h"
 #include "compiler/codegen/kernel/ValueEmitter.h"
 
+#include "mlir/IR/Matchers.h"
+
 using namespace mlir;
 using namespace tenon;
 
@@ -61,6 +63,7 @@ private:
   Values rebuild(linalg::GenericOp op, ValueRange accumulators, unsigned instance);
   Value combine(const Combiner &combiner, Value a, Value b);
   Value identity(const Combiner &combiner);
+  Value fold(const Combiner &combiner, Value partial);
   Value initialValue(linalg::GenericOp op, unsigned result, unsigned instance);
 
   uint64_t vectorBit() const { return schedule.vectorDim < 0 ? 0 : uint64_t(1) << schedule.vectorDim; }
@@ -90,6 +93,18 @@ static TypedAttr identityAttr(const Combiner &combiner, OpBuilder &builder, Loca
 
 Value KernelEmitter::identity(const Combiner &combiner) {
   return values.splat(identityAttr(combiner, values.here(), loc));
+}
+
+// Folds the lanes of `partial`, which began as the identity.
+Value KernelEmitter::fold(const Combiner &combiner, Value partial) {
+  OpBuilder &builder = values.here();
+  auto reassociate = arith::FastMathFlags::reassoc;
+  if (combiner.kind != vector::CombiningKind::ADD || !isa<FloatType>(getElementTypeOrSelf(partial)))
+    return vector::ReductionOp::create(builder, loc, combiner.kind, partial, reassociate);
+  // To what else a sum begins with, LLVM adds the lanes' sum.
+  auto nothing = builder.getFloatAttr(getElementTypeOrSelf(partial), -0.0);
+  return vector::ReductionOp::create(builder, loc, combiner.kind, partial, arith::ConstantOp::create(builder, loc, nothing),
+                                     reassociate);
 }
 
 Value KernelEmitter::initialValue(linalg::GenericOp op, unsigned result, unsigned instance) {
@@ -305,13 +320,14 @@ void KernelEmitter::emitVectorRows(const RowGroup &group) {
     values.finishScratch(index);
 
   unsigned next = 0;
+  Attribute known;
   for (linalg::GenericOp op : group.reductions)
     for (OpResult result : op->getResults()) {
       const Combiner &combiner = combiners[next];
-      Value total = vector::ReductionOp::create(values.here(), loc, combiner.kind, partial[next++],
-                                                arith::FastMathFlags::reassoc);
+      Value total = fold(combiner, partial[next++]);
       Value initial = initialValue(op, result.getResultNumber(), 0);
-      values.define(result, 0, combine(combiner, initial, total));
+      bool isIdentity = matchPattern(initial, m_Constant(&known)) && known == identityAttr(combiner, values.here(), loc);
+      values.define(result, 0, isIdentity ? total : combine(combiner, initial, total));
     }
 }
 

@@ -8,7 +8,8 @@
 // stores whole vectors on the stack and loads those in each iteration. Here the constants that are too many, those with the
 // fewest uses first, become loads from a table beside the code: one instruction that repeats an element in all of a vector.
 // Constants of branches within a loop are loaded there. The address goes through an empty piece of assembly, which
-// LLVM cannot see through, or it would move the loads out of the loop again.
+// LLVM cannot see through, or it would move the loads out of the loop again. Uses that are far apart, as in two logarithms, get a
+// load each, from an address of their own, or LLVM would keep the first one's result and spill it.
 //
 //     scf.for ... {                                     %address = llvm.inline_asm "" (%table)
 //       ... math.fma %x, %y, %c41             ->        %number = llvm.load %address[3]
@@ -38,17 +39,21 @@ class Tables {
 public:
   explicit Tables(func::FuncOp function) : function(function) {}
 
-  /// Makes `uses` of `constant` in one block, as a vector or a scalar, uses of a load in front of the first of them.
+  /// Makes `uses` of `constant` in one block, as a vector or a scalar, uses of loads in front of the first of them in each
+  /// stretch of the block.
   void load(const Constant &constant, ArrayRef<OpOperand *> uses);
   /// Defines the tables behind the function.
   void define();
 
 private:
-  Value addressIn(Block *block, Type type);
+  Operation *stretchOf(Operation *op);
+  void loadInStretch(const Constant &constant, ArrayRef<OpOperand *> uses, Operation *stretch);
+  Value addressIn(Operation *stretch, Type type);
 
   func::FuncOp function;
   llvm::MapVector<Type, llvm::SetVector<Attribute>> tables;
-  DenseMap<std::pair<Block *, Type>, Value> addresses;
+  DenseMap<Operation *, Operation *> stretches; // operations to the first ones of their stretches
+  DenseMap<std::pair<Operation *, Type>, Value> addresses;
 };
 
 } // namespace
@@ -59,10 +64,25 @@ static std::string nameOf(func::FuncOp function, Type type) {
   return name;
 }
 
-Value Tables::addressIn(Block *block, Type type) {
-  Value &address = addresses[{block, type}];
+// Operations of one stretch use the same loads.
+static constexpr unsigned stretchLength = 32;
+
+Operation *Tables::stretchOf(Operation *op) {
+  if (!stretches.contains(op)) {
+    Operation *first = nullptr;
+    for (auto [position, each] : llvm::enumerate(*op->getBlock())) {
+      if (position % stretchLength == 0)
+        first = &each;
+      stretches[&each] = first;
+    }
+  }
+  return stretches.lookup(op);
+}
+
+Value Tables::addressIn(Operation *stretch, Type type) {
+  Value &address = addresses[{stretch, type}];
   if (!address) {
-    OpBuilder builder = OpBuilder::atBlockBegin(block);
+    OpBuilder builder(stretch);
     Location loc = function.getLoc();
     Type pointer = LLVM::LLVMPointerType::get(function.getContext());
     Value table = LLVM::AddressOfOp::create(builder, loc, pointer, nameOf(function, type));
@@ -75,11 +95,19 @@ Value Tables::addressIn(Block *block, Type type) {
 }
 
 void Tables::load(const Constant &constant, ArrayRef<OpOperand *> uses) {
+  llvm::MapVector<Operation *, SmallVector<OpOperand *>> parts;
+  for (OpOperand *use : uses)
+    parts[stretchOf(use->getOwner())].push_back(use);
+  for (auto &[stretch, ofStretch] : parts)
+    loadInStretch(constant, ofStretch, stretch);
+}
+
+void Tables::loadInStretch(const Constant &constant, ArrayRef<OpOperand *> uses, Operation *stretch) {
   auto [value, type] = constant;
   auto &table = tables[type];
   table.insert(value);
   auto index = static_cast<int32_t>(llvm::find(table, value) - table.begin());
-  Value address = addressIn(uses.front()->getOwner()->getBlock(), type);
+  Value address = addressIn(stretch, type);
   OpBuilder builder(uses.front()->getOwner());
   Location loc = uses.front()->getOwner()->getLoc();
   Value place = LLVM::GEPOp::create(builder, loc, address.getType(), type, address, LLVM::GEPArg(index));
@@ -127,6 +155,9 @@ static void loadInLoop(scf::ForOp loop, VectorShape shape, Tables &tables) {
   auto constants = need.constants.takeVector();
   llvm::erase_if(constants, [](auto &entry) { return !isa<VectorType>(entry.second.front()->get().getType()); });
   llvm::stable_sort(constants, [](auto &a, auto &b) { return a.second.size() < b.second.size(); });
+  // Where not all fit, half of the registers are for what the estimate does not see: with less, long formulas spill.
+  if (total > shape.numRegisters)
+    total += shape.numRegisters / 2;
   for (auto &[constant, uses] : constants) {
     if (total <= shape.numRegisters)
       break;

@@ -80,10 +80,10 @@ llvm::Expected<Machine> createMachine(const Target &target, unsigned optLevel) {
 
 //===--- translate ---------------------------------------------------------------------------------------------------===//
 
-/// Gives `function` its CPU: legal is the baseline with the target's features, the CPU's name only tunes.
+/// Gives `function` its CPU: legal is the baseline with the target's features, `tuneCpu` only tunes.
 void setTargetAttributes(llvm::Function &function, const Target &target) {
   function.addFnAttr("target-cpu", target.baselineCpu);
-  function.addFnAttr("tune-cpu", target.cpu);
+  function.addFnAttr("tune-cpu", target.tuneCpu);
   function.addFnAttr("target-features", target.featureString());
   function.setDoesNotThrow(); // and so has no unwind table
   // Several Intel CPUs are tuned to 256 bits; a kernel that is written in 512 means it.
@@ -162,8 +162,8 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLe
 }
 
 /// Keeps the order that kernels are written in. On Arm the machine scheduler starts loads and formulas of several copies at once
-/// until registers run out, and then spills in main loops: of the 260 families of tools/sve-report 29 broke a rule with it, 17 do
-/// without. CPUs with SVE reorder by themselves, and kernels are written with their copies side by side.
+/// until registers run out, and then spills in main loops: of the 260 families of tools/sve-report 29 broke a rule with it.
+/// CPUs with SVE reorder by themselves, and kernels are written with their copies side by side.
 class KeepsOrder : public llvm::OptPassGate {
 public:
   bool shouldRunPass(llvm::StringRef pass, llvm::StringRef) const override { return pass != "machine-scheduler"; }

@@ -140,6 +140,23 @@ static Value castToBool(OpBuilder &b, Location loc, Value value, ScalarType from
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, value, zero);
 }
 
+// As c10::convert: through int64 into narrow types, so that negative numbers wrap into unsigned ones. Where it makes no difference
+// it is through int32, to which vectors are converted by one instruction: what float32 holds from 2^31 on, is a multiple of 256.
+static Value castToInteger(OpBuilder &b, Location loc, Value value, ScalarType dtype) {
+  Type to = elementType(b.getContext(), dtype);
+  if (value.getType().getIntOrFloatBitWidth() < 32) // few CPUs convert vectors of half types to integers
+    value = castFloatWidth(b, loc, value, b.getF32Type());
+  if (dtype == ScalarType::Int32)
+    return arith::FPToSIOp::create(b, loc, to, value);
+  if (!to.isInteger(8) || !value.getType().isF32())
+    return castIntegerWidth(b, loc, arith::FPToSIOp::create(b, loc, b.getI64Type(), value), to, /*sourceIsUnsigned=*/false);
+  Value limit = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0x1p31f));
+  Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
+  Value fits = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, math::AbsFOp::create(b, loc, value), limit);
+  Value narrow = arith::SelectOp::create(b, loc, fits, value, zero);
+  return castIntegerWidth(b, loc, arith::FPToSIOp::create(b, loc, b.getI32Type(), narrow), to, /*sourceIsUnsigned=*/false);
+}
+
 Value tenon::aten::castScalar(OpBuilder &b, Location loc, Value value, ScalarType from, ScalarType to) {
   if (isa<IndexType>(value.getType())) {
     value = arith::IndexCastOp::create(b, loc, b.getI64Type(), value);
@@ -156,11 +173,8 @@ Value tenon::aten::castScalar(OpBuilder &b, Location loc, Value value, ScalarTyp
     return castToBool(b, loc, value, from);
   if (isFloat(from) && isFloat(to))
     return castFloatWidth(b, loc, value, type);
-  if (isFloat(from)) {
-    // As c10::convert: through int64, so that negative numbers wrap into unsigned types.
-    Value wide = arith::FPToSIOp::create(b, loc, b.getI64Type(), value);
-    return castIntegerWidth(b, loc, wide, type, /*sourceIsUnsigned=*/false);
-  }
+  if (isFloat(from))
+    return castToInteger(b, loc, value, to);
   if (!isFloat(to))
     return castIntegerWidth(b, loc, value, type, isUnsigned(from));
   Type compute = elementType(b.getContext(), computeType(to)); // half types are rounded from float32, as ATen does

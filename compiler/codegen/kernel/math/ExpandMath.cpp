@@ -11,6 +11,8 @@
 //   rank zero        as its scalar
 // pow by a constant that is a product or a root is that. Other types are left alone.
 //
+// Integer divisions of fixed vectors, for which x86-64 and NEON have no instruction, divide floats.
+//
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "compiler/codegen/kernel/math/Functions.h"
@@ -144,6 +146,36 @@ bool isSupported(Type type) {
   return element.isF16() || element.isBF16() || element.isF32() || element.isF64();
 }
 
+//===--- integer division --------------------------------------------------------------------------------------------===//
+
+/// The quotient of floats that hold both operands exactly, cut off, is the integer one: with P bits of mantissa and operands
+/// below 2^(P/2), a quotient that is no integer is further from the next one than it can be rounded.
+void expandIntegerDivision(Operation *op) {
+  auto type = dyn_cast<VectorType>(op->getResult(0).getType());
+  if (!type || type.isScalable() || !type.getElementType().isIntOrFloat())
+    return;
+  bool isUnsigned = isa<arith::DivUIOp, arith::RemUIOp>(op);
+  unsigned bits = type.getElementTypeBitWidth();
+  if (bits == 1 || bits > 32 || (bits == 32 && isUnsigned)) // conversions are to signed integers of 32 bits
+    return;
+  ImplicitLocOpBuilder b(op->getLoc(), op);
+  Type wide = type.clone(b.getI32Type()), real = type.clone(bits <= 16 ? b.getF32Type() : b.getF64Type());
+  auto widen = [&](Value value) -> Value {
+    if (bits == 32)
+      return value;
+    return isUnsigned ? Value(arith::ExtUIOp::create(b, wide, value)) : Value(arith::ExtSIOp::create(b, wide, value));
+  };
+  Value x = widen(op->getOperand(0)), y = widen(op->getOperand(1));
+  Value quotient = arith::DivFOp::create(b, arith::SIToFPOp::create(b, real, x), arith::SIToFPOp::create(b, real, y));
+  Value result = arith::FPToSIOp::create(b, wide, quotient);
+  if (isa<arith::RemSIOp, arith::RemUIOp>(op))
+    result = arith::SubIOp::create(b, x, arith::MulIOp::create(b, result, y));
+  if (bits < 32)
+    result = arith::TruncIOp::create(b, type, result);
+  op->replaceAllUsesWith(ValueRange{result});
+  op->erase();
+}
+
 //===--- the pass ----------------------------------------------------------------------------------------------------===//
 
 void expandActivation(ActivationOp op) {
@@ -168,6 +200,8 @@ void expandUnary(Operation *op) {
 }
 
 void expand(Operation *op) {
+  if (isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp>(op))
+    return expandIntegerDivision(op);
   if (op->getNumResults() != 1 || !isSupported(op->getResult(0).getType()))
     return;
   if (auto activation = dyn_cast<ActivationOp>(op))
@@ -186,7 +220,7 @@ void expand(Operation *op) {
 void tenon::expandMath(Operation *root) {
   SmallVector<Operation *> candidates;
   root->walk([&](Operation *op) {
-    if (isa<ActivationOp, arith::RemFOp>(op) || isa<math::MathDialect>(op->getDialect()))
+    if (isa<ActivationOp, arith::RemFOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp>(op) || isa<math::MathDialect>(op->getDialect()))
       candidates.push_back(op);
   });
   llvm::for_each(candidates, expand);
