@@ -5,6 +5,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "compiler/frontend/import/Scattering.h"
+#include "compiler/frontend/import/StridedWindow.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -59,22 +60,11 @@ static Results importPut(Call &call) {
 static Results importAsStridedScatter(Call &call) {
   Emitter &e = call.e;
   Tensor self = call.tensor("self"), source = e.cast(call.tensor("src"), self.dtype);
-  SmallVector<int64_t> sizes = call.integers("size"), strides = call.integers("stride");
-  int64_t offset = call.has("storage_offset") ? call.integer("storage_offset") : 0, last = offset, elements = 1;
-  for (auto [size, stride] : llvm::zip(sizes, strides))
-    last += (size - 1) * stride;
-  for (Size size : self.sizes)
-    elements *= staticSize(size).value_or(0);
-  if (!call.isRowMajor("self") || last >= elements)
-    return {call.unsupported("strides over memory that is not laid out row by row, or outside of its tensor")};
-  Tensor places = e.pointwise({}, e.sizes(sizes), ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange) {
-    Math m(b, loc, ScalarType::Int64);
-    Value place = m.constant(static_cast<double>(offset));
-    for (auto [dim, stride] : llvm::enumerate(strides)) {
-      Value own = arith::IndexCastOp::create(b, loc, b.getI64Type(), linalg::IndexOp::create(b, loc, dim));
-      place = m.add(place, m.mul(own, m.constant(static_cast<double>(stride))));
-    }
-    return place;
+  std::optional<StridedWindow> window = StridedWindow::of(call);
+  if (!window)
+    return {call.unsupported(StridedWindow::refusal)};
+  Tensor places = e.pointwise({}, e.sizes(window->sizes), ScalarType::Int64, [&](OpBuilder &b, Location loc, ValueRange) {
+    return arith::IndexCastOp::create(b, loc, b.getI64Type(), window->place(b, loc)).getResult();
   });
   auto flat = [&](const Tensor &tensor) { return e.reshape(tensor, Sizes{e.product(tensor.sizes)}); };
   return {e.reshape(createScatter(call, flat(self), flat(places), flat(source), ScatterKind::Set, {-1}), self.sizes)};

@@ -4,7 +4,7 @@
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
-#include "compiler/frontend/import/Call.h"
+#include "compiler/frontend/import/StridedWindow.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -201,26 +201,36 @@ static Results importBitcast(Call &call) {
 }
 
 // Any sizes and strides over the elements of a row-major tensor. Elements may show more than once, so it is not written through.
-static Results importAsStrided(Call &call) {
-  Tensor self = call.tensor("self");
-  SmallVector<int64_t> sizes = call.integers("size"), strides = call.integers("stride");
-  int64_t offset = call.has("storage_offset") ? call.integer("storage_offset") : 0, last = offset, elements = 1;
-  for (auto [size, stride] : llvm::zip(sizes, strides))
+std::optional<StridedWindow> StridedWindow::of(Call &call) {
+  StridedWindow window{call.integers("size"), call.integers("stride"),
+                       call.has("storage_offset") ? call.integer("storage_offset") : 0};
+  int64_t last = window.offset, elements = 1;
+  for (auto [size, stride] : llvm::zip(window.sizes, window.strides))
     last += (size - 1) * stride;
-  for (Size size : self.sizes)
+  for (Size size : call.tensor("self").sizes)
     elements *= staticSize(size).value_or(0);
   if (!call.isRowMajor("self") || last >= elements)
-    return {call.unsupported("strides over memory that is not laid out row by row, or outside of its tensor")};
-  return {View{[=](Emitter &e, const Tensor &base) {
+    return {};
+  return window;
+}
+
+Value StridedWindow::place(OpBuilder &b, Location loc) const {
+  Value place = arith::ConstantIndexOp::create(b, loc, offset);
+  for (auto [dim, stride] : llvm::enumerate(strides)) {
+    Value step = arith::ConstantIndexOp::create(b, loc, stride);
+    place = arith::AddIOp::create(b, loc, place, arith::MulIOp::create(b, loc, linalg::IndexOp::create(b, loc, dim), step));
+  }
+  return place;
+}
+
+static Results importAsStrided(Call &call) {
+  std::optional<StridedWindow> window = StridedWindow::of(call);
+  if (!window)
+    return {call.unsupported(StridedWindow::refusal)};
+  return {View{[window = *window](Emitter &e, const Tensor &base) {
                  Tensor flat = e.reshape(base, Sizes{e.product(base.sizes)});
-                 return e.gather(flat, {}, {}, e.sizes(sizes), [&](OpBuilder &b, Location loc, ValueRange) {
-                   Value place = arith::ConstantIndexOp::create(b, loc, offset);
-                   for (auto [dim, stride] : llvm::enumerate(strides)) {
-                     Value step = arith::ConstantIndexOp::create(b, loc, stride);
-                     Value distance = arith::MulIOp::create(b, loc, linalg::IndexOp::create(b, loc, dim), step);
-                     place = arith::AddIOp::create(b, loc, place, distance);
-                   }
-                   return SmallVector<Value>{place};
+                 return e.gather(flat, {}, {}, e.sizes(window.sizes), [&](OpBuilder &b, Location loc, ValueRange) {
+                   return SmallVector<Value>{window.place(b, loc)};
                  });
                },
                nullptr}};

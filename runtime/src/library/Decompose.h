@@ -182,6 +182,16 @@ template <typename Type> int workLength(Type answer) {
   return std::max(1, static_cast<int>(std::nextafter(length, std::numeric_limits<Part<Type>>::infinity())));
 }
 
+/// Takes the workspace that a routine of LAPACK asks for: `ask(answer)` calls it with `length`, which is -1, and writes how many
+/// elements. Sets `length` to that.
+template <typename Type, typename Ask> Type *takeWork(Workspace &space, int &length, Ask ask) {
+  Type answer{};
+  length = -1;
+  ask(&answer);
+  length = workLength(answer);
+  return space.take<Type>(length);
+}
+
 /// Zeroes what does not belong to the triangle, the diagonal excepted.
 template <typename Type> void clearOtherTriangle(Type *dense, int n, bool upper) {
   for (int64_t j = 0; j < n; ++j)

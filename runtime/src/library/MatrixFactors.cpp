@@ -169,11 +169,7 @@ template <typename Type> struct TriangularSolve {
 template <typename Type> struct Ldl {
   Ldl(const DecomposeCall &call, Workspace &space)
       : call(call), a(call.operand(0), space), pivots(space.take<int>(a.n)) {
-    Type answer{};
-    length = -1;
-    factor(&answer);
-    length = workLength(answer);
-    work = space.take<Type>(length);
+    work = takeWork<Type>(space, length, [this](Type *answer) { factor(answer); });
   }
   int factor(Type *work) {
     int info = 0;

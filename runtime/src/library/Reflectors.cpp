@@ -16,11 +16,7 @@ template <typename Type> struct Qr {
   Qr(const DecomposeCall &call, Workspace &space)
       : call(call), m(call.operand(0).rows), n(call.operand(0).columns), lda(leading(m)),
         a(space.take<Type>(int64_t(m) * n)), tau(space.take<Type>(std::min(m, n))) {
-    Type answer{};
-    length = -1;
-    factor(&answer);
-    length = workLength(answer);
-    work = space.take<Type>(length);
+    work = takeWork<Type>(space, length, [this](Type *answer) { factor(answer); });
   }
   void factor(Type *work) {
     int info = 0;
@@ -43,11 +39,7 @@ template <typename Type> struct HouseholderProduct {
   HouseholderProduct(const DecomposeCall &call, Workspace &space)
       : call(call), m(call.result(0).rows), n(call.result(0).columns), k(call.operand(1).rows), lda(leading(m)),
         a(space.take<Type>(int64_t(m) * std::max(n, call.operand(0).columns))), tau(space.take<Type>(k)) {
-    Type answer{};
-    length = -1;
-    multiply(&answer);
-    length = workLength(answer);
-    work = space.take<Type>(length);
+    work = takeWork<Type>(space, length, [this](Type *answer) { multiply(answer); });
   }
   void multiply(Type *work) {
     int info = 0;
@@ -72,11 +64,7 @@ template <typename Type> struct HouseholderMultiply {
         lda(leading(call.operand(0).rows)), ldc(leading(m)),
         a(space.take<Type>(int64_t(call.operand(0).rows) * call.operand(0).columns)), tau(space.take<Type>(k)),
         c(space.take<Type>(int64_t(m) * n)) {
-    Type answer{};
-    length = -1;
-    multiply(&answer);
-    length = workLength(answer);
-    work = space.take<Type>(length);
+    work = takeWork<Type>(space, length, [this](Type *answer) { multiply(answer); });
   }
   void multiply(Type *work) {
     int info = 0;

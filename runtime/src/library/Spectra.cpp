@@ -70,12 +70,8 @@ template <typename Type, bool wantsVectors> struct Svd {
       u = space.take<Type>(int64_t(m) * uColumns);
       v = space.take<Type>(int64_t(vRows) * n);
     }
-    Type answer{};
     Part<Type> realAnswer{};
-    length = -1;
-    compute(&answer, &realAnswer);
-    length = workLength(answer);
-    work = space.take<Type>(length);
+    work = takeWork<Type>(space, length, [&](Type *answer) { compute(answer, &realAnswer); });
     if constexpr (isComplexNumber<Type>) {
       // What the documentation of gesdd asks for.
       int64_t least = std::min(m, n), most = std::max(m, n);
@@ -128,12 +124,8 @@ template <typename Type, bool wantsVectors> struct Eigen {
       : call(call), n(call.operand(0).rows), lda(leading(n)), a(space.take<Type>(int64_t(n) * n)),
         vectors(space.take<Type>(wantsVectors ? int64_t(n) * n : 1)), values(space.take<Complex>(n)),
         parts(space.take<Part<Type>>(2 * int64_t(n))) {
-    Type answer{};
     Part<Type> realAnswer{}; // of complex matrices the query writes one as well
-    length = -1;
-    compute(&answer, &realAnswer);
-    length = workLength(answer);
-    work = space.take<Type>(length);
+    work = takeWork<Type>(space, length, [&](Type *answer) { compute(answer, &realAnswer); });
     if constexpr (wantsVectors && !isComplexNumber<Type>)
       joined = space.take<Complex>(int64_t(n) * n);
   }
