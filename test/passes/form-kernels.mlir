@@ -278,3 +278,18 @@ func.func @main(%x: tensor<?x3xf32>) -> tensor<i64> {
   %r = tensor.from_elements %number : tensor<i64>
   return %r : tensor<i64>
 }
+
+// -----
+
+// Tests that numbers which turned out to be one constant tensor are written by a kernel: a tensor constant has no memory.
+// CHECK-LABEL: func.func @known_numbers
+// CHECK: tenon.launch @[[KERNEL:.*]] ins() outs
+// CHECK: func.func private @[[KERNEL]]
+// CHECK-DAG: arith.constant 3 : i64
+// CHECK-DAG: arith.constant 7 : i64
+// CHECK: linalg.generic
+// CHECK: arith.select
+func.func @known_numbers() -> tensor<2xi64> {
+  %r = arith.constant dense<[3, 7]> : tensor<2xi64>
+  return %r : tensor<2xi64>
+}
