@@ -41,6 +41,31 @@ def pointwise_and_softmax(folder):
 
 
 @case
+def fourier_transforms(folder):
+    f = torch.fft
+
+    def transforms(x, y):
+        spectra = f.fft(x), f.rfft(x), f.ifft(f.fft(y, dim=1)), f.fft2(y, norm="ortho"), f.fftshift(f.fft(x))
+        return (*(torch.view_as_real(z) for z in spectra), f.irfft(f.rfft(x)), f.irfft(f.rfft(x), norm="forward"),
+                f.ifftshift(x), f.hfft(f.ihfft(x)))
+
+    compare_sizes(folder, transforms, lambda n: (torch.randn(3, 2 * n), torch.randn(2, n, 5)),
+                  ({1: 2 * Dim("n", min=2, max=200)}, {1: Dim("n", min=2, max=200)}), [(10,), (2,), (7,), (64,), (150,)])
+
+
+@case
+def short_time_fourier_transform_and_back(folder):
+    def there_and_back(x):
+        window = torch.hann_window(16)
+        spectra = torch.stft(x, 16, hop_length=4, window=window, return_complex=True)
+        return torch.istft(spectra * 2, 16, hop_length=4, window=window)
+
+    compare_sizes(folder, there_and_back, lambda n: (torch.randn(2, 4 * n),), ({1: 4 * Dim("n", min=8, max=500)},),
+                  [(20,), (8,), (77,)])
+
+
+
+@case
 def sizes_as_values(folder):
     batch = Dim("batch", max=64)
     compare_sizes(folder, lambda x: (x / x.shape[0], torch.arange(x.shape[0]), torch.full((2, x.shape[0]), x.shape[0] + 1),

@@ -41,8 +41,7 @@ Tensor conjugate(Emitter &e, const Tensor &tensor);
 /// Each element of `tensor` times one of the real `factors`, which broadcast.
 Tensor scaledBy(Emitter &e, const Tensor &tensor, const Tensor &factors);
 
-/// The discrete Fourier transform of the last dimension, whose size is static: sum over j of x[j] exp(sign 2 pi i j k /
-/// n).
+/// The discrete Fourier transform of the last dimension: sum over j of x[j] exp(sign 2 pi i j k / n).
 ComplexParts transformRows(Emitter &e, const ComplexParts &x, int sign);
 /// The real sums along `dim` of a spectrum of `length` frequencies (exponent with a plus, not divided by anything), of
 /// which `half` has the first length / 2 + 1.

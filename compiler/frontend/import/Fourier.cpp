@@ -6,7 +6,7 @@
 //
 // A short transform is a product with a constant matrix, computed at load. A longer one is split in two (J. W. Cooley,
 // J. W. Tukey, "An algorithm for the machine calculation of complex Fourier series", 1965), so that the library of
-// matrix products does the work.
+// matrix products does the work. Where the length varies, the matrix is computed in each run.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -24,16 +24,26 @@ using namespace tenon::aten;
 
 //===--- transforms of rows ------------------------------------------------------------------------------------------===//
 
+// A size inside a body, as i64.
+static Value number(OpBuilder &b, Location loc, Size size) {
+  if (auto known = staticSize(size))
+    return scalarConstant(b, loc, ScalarType::Int64, *known);
+  return arith::IndexCastOp::create(b, loc, b.getI64Type(), cast<Value>(size));
+}
+
 // The matrix of cos or sin of 2 pi (j k) / n.
-static Tensor circleMatrix(Emitter &e, int64_t rows, int64_t columns, int64_t n, ScalarType dtype, bool isCosine) {
-  return e.pointwise({}, e.sizes({rows, columns}), dtype, [&](OpBuilder &b, Location loc, ValueRange) {
+static Tensor circleMatrix(Emitter &e, SizesRef sizes, Size n, ScalarType dtype, bool isCosine) {
+  return e.pointwise({}, sizes, dtype, [&](OpBuilder &b, Location loc, ValueRange) {
     Math integers(b, loc, ScalarType::Int64), m(b, loc, ScalarType::Float64);
     auto position = [&](int64_t dim) -> Value {
       return arith::IndexCastOp::create(b, loc, b.getI64Type(), linalg::IndexOp::create(b, loc, dim));
     };
-    Value step = integers.rem(integers.mul(position(0), position(1)), integers.constant(static_cast<double>(n)));
-    Value angle = m.mul(castScalar(b, loc, step, ScalarType::Int64, m.dtype),
-                        m.constant(2 * std::numbers::pi / static_cast<double>(n)));
+    auto real = [&](Value integer) { return castScalar(b, loc, integer, ScalarType::Int64, m.dtype); };
+    Value step = integers.rem(integers.mul(position(0), position(1)), number(b, loc, n));
+    auto known = staticSize(n);
+    Value unit = known ? m.constant(2 * std::numbers::pi / static_cast<double>(*known))
+                       : m.div(m.constant(2 * std::numbers::pi), real(number(b, loc, n)));
+    Value angle = m.mul(real(step), unit);
     Value value = isCosine ? Value(math::CosOp::create(b, loc, angle)) : Value(math::SinOp::create(b, loc, angle));
     return castScalar(b, loc, value, m.dtype, dtype);
   });
@@ -55,10 +65,11 @@ static ComplexParts rotated(Emitter &e, const ComplexParts &x, const Tensor &cos
   return {weighted(e, real, -sign, times(x.imaginary, sines)), weighted(e, cosine, sign, imaginary)};
 }
 
-static ComplexParts transformDirectly(Emitter &e, const ComplexParts &x, int64_t n, int sign) {
+static ComplexParts transformDirectly(Emitter &e, const ComplexParts &x, int sign) {
   ScalarType dtype = x.real.dtype;
   SizesRef sizes = x.real.sizes;
-  Tensor cosines = circleMatrix(e, n, n, n, dtype, true), sines = circleMatrix(e, n, n, n, dtype, false);
+  Size n = sizes.back();
+  Tensor cosines = circleMatrix(e, {n, n}, n, dtype, true), sines = circleMatrix(e, {n, n}, n, dtype, false);
   Sizes rows{e.product(sizes.drop_back()), sizes.back()};
   return rotated(e, x, cosines, sines, sign, [&](const Tensor &part, const Tensor &matrix) {
     return e.reshape(e.matmul(e.reshape(part, rows), matrix), sizes);
@@ -79,15 +90,13 @@ static ComplexParts onParts(const ComplexParts &x, llvm::function_ref<Tensor(con
 
 // Of real numbers the first frequency and the middle one are real: exactly, so that their angles are 0 or pi.
 static Tensor withRealFrequencies(Emitter &e, const Tensor &imaginary) {
-  int64_t last = imaginary.rank() - 1, n = *staticSize(imaginary.sizes[last]);
+  int64_t last = imaginary.rank() - 1;
   return e.pointwise(imaginary, imaginary.sizes, imaginary.dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
     Math m(b, loc, imaginary.dtype), integers(b, loc, ScalarType::Int64);
     Value k = arith::IndexCastOp::create(b, loc, b.getI64Type(), linalg::IndexOp::create(b, loc, last));
-    auto is = [&](int64_t frequency) {
-      return integers.compare(Math::Order::Eq, k, integers.constant(static_cast<double>(frequency)));
-    };
-    Value isReal = n % 2 ? is(0) : Value(arith::OrIOp::create(b, loc, is(0), is(n / 2)));
-    return m.select(isReal, m.constant(0), args[0]);
+    Value isFirst = integers.compare(Math::Order::Eq, k, integers.constant(0));
+    Value isMiddle = integers.compare(Math::Order::Eq, integers.add(k, k), number(b, loc, imaginary.sizes[last]));
+    return m.select(arith::OrIOp::create(b, loc, isFirst, isMiddle), m.constant(0), args[0]);
   });
 }
 
@@ -95,15 +104,17 @@ static Tensor withRealFrequencies(Emitter &e, const Tensor &imaginary) {
 // transforms over l.
 static ComplexParts transformInParts(Emitter &e, const ComplexParts &x, int sign) {
   constexpr int64_t longestDirect = 64;
-  int64_t n = *staticSize(x.real.sizes.back()), rank = x.real.rank(), a = middleDivisor(n), b = n / a;
+  std::optional<int64_t> known = staticSize(x.real.sizes.back());
+  int64_t n = known.value_or(1), rank = x.real.rank(), a = middleDivisor(n), b = n / a;
   if (n <= longestDirect || a == 1)
-    return transformDirectly(e, x, n, sign);
+    return transformDirectly(e, x, sign);
   Sizes split(SizesRef(x.real.sizes).drop_back());
   split.append({e.size(a), e.size(b)});
   auto swapped = [&](const Tensor &part) { return e.transpose(part, rank - 1, rank); };
   ComplexParts columns = onParts(x, [&](const Tensor &part) { return swapped(e.reshape(part, split)); });
   columns = transformRows(e, columns, sign);
-  Tensor cosines = circleMatrix(e, b, a, n, x.real.dtype, true), sines = circleMatrix(e, b, a, n, x.real.dtype, false);
+  Tensor cosines = circleMatrix(e, e.sizes({b, a}), e.size(n), x.real.dtype, true),
+         sines = circleMatrix(e, e.sizes({b, a}), e.size(n), x.real.dtype, false);
   columns = rotated(e, columns, cosines, sines, sign, [&](const Tensor &part, const Tensor &factors) {
     return e.compute({part, factors}, part.dtype, [](Math &m, ValueRange args) { return m.mul(args[0], args[1]); });
   });
@@ -127,13 +138,17 @@ static ComplexParts transformAlong(Emitter &e, const ComplexParts &x, int64_t di
 }
 
 // The first `length` elements along a dimension, zeros where there are none.
-static Tensor resized(Emitter &e, const Tensor &x, int64_t dim, int64_t length) {
-  int64_t size = staticSize(x.sizes[dim]).value_or(length);
-  if (size >= length)
-    return e.slice(x, dim, e.size(0), e.size(length));
-  Sizes rest = x.sizes;
-  rest[dim] = e.size(length - size);
-  return e.concat({x, e.fill(rest, x.dtype, Scalar::of(0.0))}, dim);
+static Tensor resized(Emitter &e, const Tensor &x, int64_t dim, Size length) {
+  std::optional<int64_t> size = staticSize(x.sizes[dim]), wanted = staticSize(length);
+  Tensor source = x;
+  if (!wanted || !size || *size < *wanted) {
+    if (x.sizes[dim] == length)
+      return x;
+    Sizes rest = x.sizes;
+    rest[dim] = size && wanted ? e.size(*wanted - *size) : length;
+    source = e.concat({x, e.fill(rest, x.dtype, Scalar::of(0.0))}, dim);
+  }
+  return e.slice(source, dim, e.size(0), length);
 }
 
 static Tensor scaled(Emitter &e, const Tensor &x, double factor) {
@@ -169,11 +184,11 @@ static const FourierOp fourierOps[] = {
 namespace {
 /// The dimensions of a transform, in the order they are named, and their lengths in the time domain.
 struct Extent {
-  SmallVector<int64_t> dims, lengths;
+  SmallVector<int64_t> dims;
+  Sizes lengths;
 };
 } // namespace
 
-// Empty where a length is not known.
 static Extent extentOf(Call &call, const FourierOp &op, const Tensor &self) {
   Extent extent;
   int64_t rank = self.rank();
@@ -190,35 +205,43 @@ static Extent extentOf(Call &call, const FourierOp &op, const Tensor &self) {
       dim += dim < 0 ? rank : 0;
   }
   for (auto [i, dim] : llvm::enumerate(extent.dims)) {
-    std::optional<int64_t> size = staticSize(self.sizes[dim]);
+    Size size = self.sizes[dim];
     bool isHalf = op.kind == Kind::HalfToReal && i + 1 == extent.dims.size();
     bool isGiven = i < given.size() && given[i] != -1;
-    if (!size && !isGiven)
-      return {};
-    extent.lengths.push_back(isGiven ? given[i] : isHalf ? 2 * (*size - 1) : *size);
+    extent.lengths.push_back(isGiven ? call.e.size(given[i])
+                             : isHalf ? call.e.mul(call.e.size(2), call.e.sub(size, call.e.size(1)))
+                                      : size);
   }
   return extent;
 }
 
 // ATen's norms: which direction divides by the number of elements ("ortho": both by its root).
-static double factorOf(Call &call, const FourierOp &op, ArrayRef<int64_t> lengths) {
-  double count = 1;
-  for (int64_t length : lengths)
-    count *= static_cast<double>(length);
+static Tensor normalized(Call &call, const FourierOp &op, const Tensor &x, SizesRef lengths) {
+  Emitter &e = call.e;
   std::string norm = call.string("norm");
-  if (norm == "ortho")
-    return 1 / std::sqrt(count);
-  return (norm == "forward") == (op.sign < 0) ? 1 / count : 1;
+  bool isRoot = norm == "ortho";
+  if (!isRoot && (norm == "forward") != (op.sign < 0))
+    return x;
+  Size count = e.product(lengths);
+  if (auto known = staticSize(count))
+    return scaled(e, x, 1 / (isRoot ? std::sqrt(static_cast<double>(*known)) : static_cast<double>(*known)));
+  return e.compute(x, x.dtype, [&](Math &m, ValueRange args) {
+    Math wide(m.b, m.loc, ScalarType::Float64);
+    Value divisor = castScalar(m.b, m.loc, number(m.b, m.loc, count), ScalarType::Int64, wide.dtype);
+    if (isRoot)
+      divisor = math::SqrtOp::create(m.b, m.loc, divisor);
+    return m.mul(castScalar(m.b, m.loc, wide.div(wide.constant(1), divisor), wide.dtype, m.dtype), args[0]);
+  });
 }
 
 // The other half of a spectrum of real numbers: elements n / 2 - 1 … 1 (rounded up) in reverse, conjugated.
-static ComplexParts completed(Emitter &e, const ComplexParts &half, int64_t dim, int64_t length) {
-  int64_t kept = length / 2 + 1, added = length - kept;
+static ComplexParts completed(Emitter &e, const ComplexParts &half, int64_t dim, Size length) {
+  bool isKnown = staticSize(length).has_value(); // else it comes from the half's own size
+  Size kept = isKnown ? e.add(e.floorDiv(length, e.size(2)), e.size(1)) : half.real.sizes[dim], added = e.sub(length, kept);
   ComplexParts first = onParts(half, [&](const Tensor &part) { return resized(e, part, dim, kept); });
-  if (added == 0)
+  if (staticSize(added) == 0)
     return first;
-  ComplexParts rest =
-      onParts(first, [&](const Tensor &part) { return flipped(e, e.slice(part, dim, e.size(1), e.size(added)), dim); });
+  ComplexParts rest = onParts(first, [&](const Tensor &part) { return flipped(e, e.slice(part, dim, e.size(1), added), dim); });
   if (rest.imaginary)
     rest.imaginary = scaled(e, rest.imaginary, -1);
   return {e.concat({first.real, rest.real}, dim),
@@ -226,7 +249,7 @@ static ComplexParts completed(Emitter &e, const ComplexParts &half, int64_t dim,
 }
 
 Tensor tenon::aten::inverseOfHalf(Emitter &e, const ComplexParts &half, int64_t dim, int64_t length) {
-  return transformAlong(e, completed(e, half, dim, length), dim, 1).real;
+  return transformAlong(e, completed(e, half, dim, e.size(length)), dim, 1).real;
 }
 
 static Results importFourier(Call &call, const FourierOp &op) {
@@ -234,23 +257,25 @@ static Results importFourier(Call &call, const FourierOp &op) {
   Tensor self = call.tensor("self");
   ScalarType dtype = partType(call.resultDtype());
   Extent extent = extentOf(call, op, self);
-  if (extent.dims.empty() || dtype == ScalarType::Float16)
-    return {call.unsupported("a Fourier transform of a length that varies, or in half precision")};
+  if (dtype == ScalarType::Float16)
+    return {call.unsupported("a Fourier transform in half precision")};
   ComplexParts x = onParts(partsOf(e, self), [&](const Tensor &part) { return e.cast(part, dtype); });
   for (size_t i = 0; i < extent.dims.size(); ++i) {
     // Real transforms begin, and half spectra end, with the last dimension.
     size_t at = op.kind == Kind::RealToHalf ? extent.dims.size() - 1 - i : i;
-    int64_t dim = extent.dims[at], length = extent.lengths[at];
+    int64_t dim = extent.dims[at];
+    Size length = extent.lengths[at];
     bool isLast = at + 1 == extent.dims.size();
     x = op.kind == Kind::HalfToReal && isLast
             ? completed(e, x, dim, length)
             : onParts(x, [&](const Tensor &part) { return resized(e, part, dim, length); });
     x = transformAlong(e, x, dim, op.sign);
     if (op.kind == Kind::RealToHalf && isLast)
-      x = onParts(x, [&](const Tensor &part) { return resized(e, part, dim, length / 2 + 1); });
+      x = onParts(x, [&](const Tensor &part) {
+        return e.slice(part, dim, e.size(0), e.add(e.floorDiv(length, e.size(2)), e.size(1)));
+      });
   }
-  double factor = factorOf(call, op, extent.lengths);
-  x = onParts(x, [&](const Tensor &part) { return scaled(e, part, factor); });
+  x = onParts(x, [&](const Tensor &part) { return normalized(call, op, part, extent.lengths); });
   return {op.kind == Kind::HalfToReal ? x.real : joinParts(e, x)};
 }
 
@@ -277,14 +302,10 @@ static Results importShift(Call &call, bool isBack) {
   Emitter &e = call.e;
   Tensor x = call.tensor("self");
   for (int64_t dim : call.dims("dim", x.rank())) {
-    std::optional<int64_t> size = staticSize(x.sizes[dim]);
-    if (!size)
-      return {call.unsupported("a shift along a dimension whose size varies")};
-    int64_t head = isBack ? *size / 2 : *size - *size / 2;
-    if (head == 0 || head == *size)
+    Size size = x.sizes[dim], half = e.floorDiv(size, e.size(2)), head = isBack ? half : e.sub(size, half);
+    if (staticSize(head) == 0 || head == size)
       continue;
-    Tensor first = e.slice(x, dim, e.size(0), e.size(head)),
-           second = e.slice(x, dim, e.size(head), e.size(*size - head));
+    Tensor first = e.slice(x, dim, e.size(0), head), second = e.slice(x, dim, head, e.sub(size, head));
     x = e.concat({second, first}, dim);
   }
   return {x};
