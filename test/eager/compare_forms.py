@@ -2,8 +2,10 @@
 import eager  # first: skips where PyTorch is absent
 import cases
 import models
+import tenon
 import torch
 from cases import case
+from torch import nn
 
 DECOMPOSITIONS = {"raw": lambda program: program, "decomposed": lambda program: program.run_decompositions({}),
                   "core": lambda program: program.run_decompositions()}
@@ -38,6 +40,27 @@ def batch_that_decompositions_break(folder):
         print(f"run_decompositions(): {type(error).__name__}: {str(error).splitlines()[0]}")
     else:
         compare_form(folder, "core", "gpt2", batch=2)
+
+
+class Solves(nn.Module):
+    def forward(self, x):
+        return torch.linalg.inv(x) + torch.linalg.solve(x, x), torch.linalg.cholesky(x @ x.mT)
+
+
+@case
+def errors_of_linear_algebra(folder):
+    """run_decompositions() takes the checks out of the ops and chains them by tokens."""
+    regular = torch.randn(2, 4, 4) + 4 * torch.eye(4)
+    for transform in DECOMPOSITIONS.values():
+        eager.compare(Solves(), (regular,), {}, folder, transform=transform)
+        model = tenon.load(f"{folder}/model.so")
+        try:
+            model.run_flat([torch.zeros(2, 4, 4)])
+        except tenon.TenonError as error:
+            assert "singular" in str(error), error
+        else:
+            raise AssertionError("inverts a matrix of zeros")
+        model.close()
 
 
 if __name__ == "__main__":

@@ -66,10 +66,39 @@ static bool isDead(const Node &node, const std::set<std::string> &used) {
   });
 }
 
+// The operator that with_effects(token, operator, arguments…) calls, as a node of its own: nodes stay in order, so that the
+// token, which the first result is as well, says nothing. Its arguments have lost their names.
+static Node withoutToken(const Node &node) {
+  static const struct {
+    StringRef target;
+    SmallVector<StringRef, 2> names;
+  } effectful[] = {{"torch.ops.aten._linalg_check_errors.default", {"info", "api_name"}}};
+  Node called = node;
+  auto *callee = node.inputs.size() > 1 ? node.inputs[1].arg.getIf<OperatorArg>() : nullptr;
+  if (!callee)
+    return called;
+  called.target = callee->target;
+  called.inputs.erase(called.inputs.begin(), called.inputs.begin() + 2);
+  called.outputs.erase(called.outputs.begin(), called.outputs.begin() + !called.outputs.empty());
+  llvm::erase_if(called.outputs, [](const Argument &output) { return output.isNone(); });
+  for (auto &[target, names] : effectful)
+    if (target == called.target)
+      for (auto [input, name] : llvm::zip(called.inputs, names))
+        input.name = name.str();
+  return called;
+}
+
 void Importer::importNode(const Node &node, Scope &scope) {
   StringRef target = node.target;
+  if (target == "torch.ops.higher_order.with_effects" && withoutToken(node).target != target)
+    return importCall(withoutToken(node), scope);
   if (importBookkeeping(node, scope))
     return;
+  importCall(node, scope);
+}
+
+void Importer::importCall(const Node &node, Scope &scope) {
+  StringRef target = node.target;
   if (importHigherOrder(node, scope))
     return;
   StringRef custom = target;

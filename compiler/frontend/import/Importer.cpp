@@ -294,8 +294,8 @@ void Importer::bindConstants() {
                spec.kind == InputSpec::Kind::TensorConstant) {
       if (AliasRef alias = loadConstant(spec))
         mainScope.tensors[ref->name] = alias;
-    } else {
-      reportUnsupported("input '" + ref->name + "'", "custom objects and effect tokens have no meaning here", nullptr);
+    } else if (spec.kind != InputSpec::Kind::Token) { // nodes are imported in their order, which is all that tokens are for
+      reportUnsupported("input '" + ref->name + "'", "custom objects have no meaning here", nullptr);
     }
   }
 }
@@ -353,6 +353,8 @@ LogicalResult Importer::createReturn() {
   std::vector<ScalarType> dtypes;
   for (auto [i, spec] : llvm::enumerate(program.outputSpecs)) {
     const Argument &output = program.graph.outputs[i];
+    if (spec.kind == OutputSpec::Kind::Token)
+      continue;
     Tensor value;
     std::string name;
     if (auto *ref = output.getIf<TensorRef>()) {

@@ -80,6 +80,7 @@ private:
   // Nodes (ImportNodes.cpp).
   void importGraph(Scope &scope);
   void importNode(const frontend::Node &node, Scope &scope);
+  void importCall(const frontend::Node &node, Scope &scope);
   /// Imports node number `i` of the scope's graph, or the vmap that it begins; returns the number of the last node imported.
   size_t importNodeOrVmap(Scope &scope, size_t i);
   bool importBookkeeping(const frontend::Node &node, Scope &scope);

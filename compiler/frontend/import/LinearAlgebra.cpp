@@ -77,6 +77,17 @@ void tenon::aten::checkInfo(Call &call, const Tensor &info, Failure failure) {
   CheckInfoOp::create(call.e.b, call.e.loc, info.value, message);
 }
 
+// What ATen's own decompositions leave of the errors of "linalg.cholesky", "torch.linalg.solve", ….
+static Results importCheck(Call &call) {
+  StringRef function = StringRef(call.string("api_name")).rsplit('.').second;
+  bool iterates = function.starts_with("eig") || function.starts_with("svd");
+  checkInfo(call, call.tensor("info"),
+            function.starts_with("cholesky") ? Failure::NotPositiveDefinite
+            : iterates                       ? Failure::NoConvergence
+                                             : Failure::Singular);
+  return {};
+}
+
 // True where the row shows how its factors came about instead of stopping the run.
 static bool showsInfo(Call &call) { return call.has("check_errors") && !call.boolean("check_errors"); }
 
@@ -350,6 +361,7 @@ void tenon::aten::addLinearAlgebraRows(OpTable &table) {
     table.add(name, row);
     table.add(("complex." + name).str(), row);
   };
+  add("_linalg_check_errors", importCheck);
   for (auto name : {"linalg_cholesky", "linalg_cholesky_ex"})
     add(name, importCholesky);
   add("cholesky_inverse", importCholeskyInverse);
