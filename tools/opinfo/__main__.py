@@ -17,6 +17,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import random
+import statistics
 import sys
 import time
 
@@ -130,6 +131,11 @@ def print_report(results, options):
     ran = sum(counts.values()) - counts[ABSENT]
     print(f"samples claimed: {share(ran - counts[UNSUPPORTED], ran)}; "
           f"{counts[ABSENT]} more that PyTorch itself does not run or export")
+    times = [row.compile_ms for _, rows in results for row in rows if row.compile_ms]
+    if times:
+        median = statistics.median(times)
+        print(f"{len(times)} programs; compiling one took {median:.0f} ms at the median, {options.jobs} at a time: "
+              f"one every {median / options.jobs:.0f} ms")
     print(f"{counts[AGREES]} samples agree, {counts[FAILED]} fail; "
           f"{counts[TYPES_AGREE]} more, whose values are random or undefined in eager, have its dtypes and shapes")
     return counts

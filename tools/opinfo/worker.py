@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 import typing
 import warnings
 
@@ -26,6 +27,7 @@ class Row(typing.NamedTuple):
     number: int
     status: str
     reason: str = ""
+    compile_ms: float = 0  # of the program, in the row of its first sample
 
 
 def unsupported_ops(message):
@@ -98,7 +100,9 @@ class Worker:
         except Exception as error:
             return for_one(ABSENT, f"export: {general(type(error).__name__ + ' ' + str(error))[:80]}")
         so = self._path(".so")
+        start = time.monotonic()
         outcome = self.compiler.compile(program.path, so)
+        compile_ms = (time.monotonic() - start) * 1e3
         if outcome.exit_code == 3:
             return self._without_missing(op, item, group, program, outcome) or for_one(
                 UNSUPPORTED, "; ".join(sorted({f"{op}: {general(why)}" for op, why in unsupported_ops(outcome.message)}))
@@ -118,7 +122,7 @@ class Worker:
                 reference.values = False
                 why = disagreement(actual, reference)
             agrees = AGREES if reference.values else TYPES_AGREE
-            rows.append(Row(sample.number, FAILED, why) if why else Row(sample.number, agrees))
+            rows.append(Row(sample.number, FAILED if why else agrees, why or "", 0 if rows else compile_ms))
         return rows
 
     def _without_missing(self, op, item, group, program, outcome):
