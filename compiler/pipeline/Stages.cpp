@@ -222,15 +222,14 @@ llvm::Error linkSharedObject(Compilation &compilation) {
   compilation.progress.kernelsDone(0, compilation.numKernels);
   ModelParts &parts = compilation.parts;
   if (compilation.numKernels > 0) {
-    auto objects = emitObjects(*compilation.kernels, compilation.target, numObjectParts(compilation.numKernels, compilation.options.compilerThreads));
+    auto objects = emitObjects(*compilation.kernels, compilation.target,
+                               numObjectParts(compilation.numKernels, compilation.options.compilerThreads));
     if (!objects)
       return compileError(FailureKind::Internal,
                           llvm::toString(objects.takeError()) + " " + compilation.takeDiagnostics());
     parts.kernelObjects = std::move(*objects);
   }
   compilation.progress.kernelsDone(compilation.numKernels, compilation.numKernels);
-  parts.triple = compilation.target.triple;
-  parts.arch = compilation.target.arch;
   parts.weights = &compilation.weights;
   parts.weightsInOwnFile = compilation.options.weightsInOwnFile;
   return asCompileError(linkModel(*toolchain, parts, compilation.output), FailureKind::Internal);

@@ -17,8 +17,8 @@ namespace tenon {
 
 /// What makes shared objects for one target.
 struct Toolchain {
-  CxxCompiler compiler; ///< finds tenon/generated.h
-  LinkLine linkLine;    ///< with the runtime's archive
+  CxxCompiler compiler;               ///< finds tenon/generated.h
+  LinkLine linkLine;                  ///< with the runtime's archive
   std::vector<std::string> libraries; ///< that the runtime calls: oneDNN and OpenBLAS as stubs, OpenMP
 
   /// With the runtime in `tenonDir` (build/<preset>/lib/tenon).
@@ -27,11 +27,10 @@ struct Toolchain {
 
 /// What one shared object is made of.
 struct ModelParts {
-  std::string triple, arch;                          ///< "x86_64-unknown-linux-gnu", "x86_64"
-  std::string wrapperText;                           ///< C++
+  std::string wrapperText; ///< C++
   std::vector<llvm::SmallVector<char, 0>> kernelObjects;
-  const WeightsPlan *weights = nullptr;              ///< null: none
-  bool weightsInOwnFile = false;                     ///< beside the model, under weightsFileName()
+  const WeightsPlan *weights = nullptr; ///< null: none
+  bool weightsInOwnFile = false;        ///< beside the model, under weightsFileName()
 };
 
 /// "MODEL.weights" for "folder/MODEL.so".
