@@ -79,14 +79,13 @@ Expected<CxxCompiler> CxxCompiler::create(const std::string &triple, const std::
   return CxxCompiler(std::move(*arguments));
 }
 
-// An invocation that compiles `text` under the name `name`.
-static Expected<std::shared_ptr<clang::CompilerInvocation>> invocationFor(ArrayRef<std::string> arguments, StringRef name,
-                                                                          StringRef text) {
+// An invocation that compiles `text`.
+static Expected<std::shared_ptr<clang::CompilerInvocation>> invocationFor(ArrayRef<std::string> arguments, StringRef text) {
   Diagnostics diagnostics;
   auto invocation = std::make_shared<clang::CompilerInvocation>();
   if (!clang::CompilerInvocation::CreateFromArgs(*invocation, pointersTo(arguments.drop_front()), diagnostics.engine))
     return createStringError("Clang does not take its own driver's arguments:\n" + diagnostics.text);
-  invocation->getPreprocessorOpts().addRemappedFile(name, MemoryBuffer::getMemBufferCopy(text).release());
+  invocation->getPreprocessorOpts().addRemappedFile(sourceName, MemoryBuffer::getMemBufferCopy(text).release());
   invocation->getFrontendOpts().DisableFree = false; // one process compiles many
   invocation->getCodeGenOpts().DisableFree = false;
   return invocation;
@@ -124,7 +123,7 @@ private:
 } // namespace
 
 Error CxxCompiler::readAhead(StringRef header) {
-  auto invocation = invocationFor(arguments, sourceName, ("#include \"" + header + "\"\n").str());
+  auto invocation = invocationFor(arguments, ("#include \"" + header + "\"\n").str());
   if (!invocation)
     return invocation.takeError();
   Precompile action;
@@ -146,7 +145,7 @@ static IntrusiveRefCntPtr<vfs::FileSystem> withFile(StringRef path, StringRef by
 
 Expected<SmallVector<char, 0>> CxxCompiler::compile(StringRef text, bool optimize) const {
   static constexpr const char *precompiledPath = "/tenon.pch"; // of no file
-  auto invocation = invocationFor(arguments, sourceName, text);
+  auto invocation = invocationFor(arguments, text);
   if (!invocation)
     return invocation.takeError();
   if (!optimize)

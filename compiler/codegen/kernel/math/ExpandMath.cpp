@@ -148,8 +148,10 @@ bool isSupported(Type type) {
 
 //===--- integer division --------------------------------------------------------------------------------------------===//
 
-/// The quotient of floats that hold both operands exactly, cut off, is the integer one: with P bits of mantissa and operands
-/// below 2^(P/2), a quotient that is no integer is further from the next one than it can be rounded.
+bool isIntegerDivision(Operation *op) { return isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp>(op); }
+
+/// The quotient of floats that hold both operands exactly, cut off, is the integer one: where x / y is no integer, it is 1 / y or
+/// more below the next one, and rounding to P bits moves it by less than (x / y) 2^-P, which is less for all x < 2^P.
 void expandIntegerDivision(Operation *op) {
   auto type = dyn_cast<VectorType>(op->getResult(0).getType());
   if (!type || type.isScalable() || !type.getElementType().isIntOrFloat())
@@ -200,7 +202,7 @@ void expandUnary(Operation *op) {
 }
 
 void expand(Operation *op) {
-  if (isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp>(op))
+  if (isIntegerDivision(op))
     return expandIntegerDivision(op);
   if (op->getNumResults() != 1 || !isSupported(op->getResult(0).getType()))
     return;
@@ -220,7 +222,7 @@ void expand(Operation *op) {
 void tenon::expandMath(Operation *root) {
   SmallVector<Operation *> candidates;
   root->walk([&](Operation *op) {
-    if (isa<ActivationOp, arith::RemFOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp>(op) || isa<math::MathDialect>(op->getDialect()))
+    if (isa<ActivationOp, arith::RemFOp>(op) || isIntegerDivision(op) || isa<math::MathDialect>(op->getDialect()))
       candidates.push_back(op);
   });
   llvm::for_each(candidates, expand);
