@@ -80,10 +80,11 @@ static void addKernelPasses(OpPassManager &passes, const Target &target, bool ke
   vectors.scalable = target.scalableVectors;
   vectors.numRegisters = target.registersOfConstants();
   vectors.keepRounding = keepRounding;
-  passes.addPass(createVectorizeKernels(vectors));         // loops become explicit vector code
-  passes.addNestedPass<func::FuncOp>(createExpandMath());  // formulas in vector form, before LLVM would make calls of them
+  passes.addPass(createVectorizeKernels(vectors)); // loops become explicit vector code
+  // Formulas in vector form, before LLVM would make calls of them.
+  passes.addNestedPass<func::FuncOp>(createExpandMath({target.convertsInt64ByF64()}));
   passes.addNestedPass<func::FuncOp>(createCanonicalizerPass());
-  passes.addPass(createCSEPass());                         // addresses and formulas share parts
+  passes.addPass(createCSEPass()); // addresses and formulas share parts
 }
 
 static void addLoweringPasses(OpPassManager &passes, const Target &target) {

@@ -60,6 +60,9 @@ struct Target {
   /// Why attention multiplies f32 under `precision`; empty where it multiplies that type.
   std::string whyAttentionIsWide(llvm::StringRef precision) const;
 
+  /// Vectors of 64-bit integers are converted from and to f64 only, not f32: NEON's are.
+  bool convertsInt64ByF64() const { return arch == "aarch64" && !scalableVectors; }
+
   /// Vector registers that a loop's constants share with its values; 0 where arithmetic reads constants from memory.
   unsigned registersOfConstants() const { return arch == "x86_64" ? 0 : numVectorRegisters; }
 

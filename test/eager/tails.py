@@ -167,6 +167,21 @@ def casts(x):
             scaled.abs().to(torch.uint8).to(torch.int64))
 
 
+def integers_of_every_length(n):
+    """Of up to 63 bits, some of them beside what lies midway between two numbers of f32."""
+    x = torch.randint(-(2**63), 2**63 - 1, (3, n)) >> torch.randint(0, 63, (3, n))
+    shift = torch.randint(1, 39, (n,))
+    x[0] = (torch.randint(2**23, 2**24, (n,)) * 2 + 1 << shift - 1) + torch.randint(-1, 2, (n,))
+    x[1] = -x[0] + torch.randint(-1, 2, (n,))
+    return x
+
+
+@family(integers_of_every_length)
+def casts_of_int64(x):
+    """Bit by bit, since they round once."""
+    return x.float().view(torch.int32), x.to(torch.bfloat16).view(torch.int16), x.double().view(torch.int64), x.to(torch.int16)
+
+
 @family(lambda n: torch.randint(0, 256, (4, n), dtype=torch.uint8))
 def bytes_summed(x):
     return x.sum(-1), x.sum(0), x.sum(), x.to(torch.int16).sum(-1)
@@ -186,7 +201,8 @@ def canary_of_early_exits(x):
 
 @family(rows)
 def joins(x):
-    return torch.cat([x, x * 2], -1), torch.stack([x, -x], 1), F.pad(x, (1, 2)), x.flip(-1), x[:, ::2]
+    return (torch.cat([x, x * 2], -1), torch.stack([x, -x], 1), F.pad(x, (1, 2)), x.flip(-1), x[:, ::2], x[:, 1::2] * 2,
+            x.half()[:, 1::2] + 1)
 
 
 DYNAMIC = ("pointwise", "reductions", "softmaxes", "norms", "casts")

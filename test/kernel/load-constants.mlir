@@ -119,3 +119,23 @@ func.func @far_apart(%memory: memref<400xf32>) {
   }
   return
 }
+
+// Tests that counts of shifts stay: they are immediates.
+// CHECK-LABEL: func.func @shifts
+// CHECK-NOT: llvm.load
+func.func @shifts(%memory: memref<400xi64>) {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  %c400 = arith.constant 400 : index
+  %count = arith.constant dense<33> : vector<4xi64>
+  %other = arith.constant dense<21> : vector<4xi64>
+  scf.for %i = %c0 to %c400 step %c4 {
+    %x = vector.load %memory[%i] : memref<400xi64>, vector<4xi64>
+    %up = arith.shli %x, %count : vector<4xi64>
+    %down = arith.shrui %x, %other : vector<4xi64>
+    %r0 = arith.addi %up, %down : vector<4xi64>
+    %r1 = arith.muli %r0, %x : vector<4xi64>
+    vector.store %r1, %memory[%i] : memref<400xi64>, vector<4xi64>
+  }
+  return
+}

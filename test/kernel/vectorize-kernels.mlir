@@ -214,3 +214,53 @@ func.func private @rounds_in_memory(%a: memref<16xf32>, %h: memref<16xf16>, %o: 
   bufferization.materialize_in_destination %r in restrict writable %o : (tensor<16xf32>, memref<16xf32>) -> ()
   return
 }
+
+// -----
+
+#ij = affine_map<(i, j) -> (i, j)>
+
+// Tests that every other element of a row is taken from two vectors, the last one of which ends with the last such element;
+// the masked tail, and vectors whose length is not known, gather.
+// CHECK-LABEL: func.func @every_other
+// CHECK: scf.for
+// CHECK: %[[FIRST:.*]] = vector.load %[[A:.*]][%[[AT:.*]]] : memref<7999xf32>, vector<16xf32>
+// CHECK: %[[NEXT:.*]] = arith.addi %[[AT]], %c15
+// CHECK: %[[SECOND:.*]] = vector.load %[[A]][%[[NEXT]]] : memref<7999xf32>, vector<16xf32>
+// CHECK: vector.shuffle %[[FIRST]], %[[SECOND]] [0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31]
+// CHECK: vector.gather
+// SVE-LABEL: func.func @every_other
+// SVE-NOT: vector.shuffle
+func.func private @every_other(%a: memref<8x500xf32, strided<[1000, 2]>>, %o: memref<8x500xf32>) attributes {tenon.kernel} {
+  %ta = bufferization.to_tensor %a restrict : memref<8x500xf32, strided<[1000, 2]>> to tensor<8x500xf32>
+  %e = tensor.empty() : tensor<8x500xf32>
+  %r = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
+      ins(%ta : tensor<8x500xf32>) outs(%e : tensor<8x500xf32>) {
+  ^bb0(%x: f32, %z: f32):
+    %s = arith.negf %x : f32
+    linalg.yield %s : f32
+  } -> tensor<8x500xf32>
+  bufferization.materialize_in_destination %r in restrict writable %o : (tensor<8x500xf32>, memref<8x500xf32>) -> ()
+  return
+}
+
+// -----
+
+#i = affine_map<(i) -> (i)>
+
+// Tests that the bits of bf16, which is f32 in registers, are those of its storage.
+// CHECK-LABEL: func.func @bits_of_bf16
+// CHECK: %[[BITS:.*]] = vector.load {{.*}} vector<16xi16>
+// CHECK: arith.addi %[[BITS]], %[[BITS]] : vector<16xi16>
+func.func private @bits_of_bf16(%a: memref<160xbf16>, %o: memref<160xi16>) attributes {tenon.kernel} {
+  %ta = bufferization.to_tensor %a restrict : memref<160xbf16> to tensor<160xbf16>
+  %e = tensor.empty() : tensor<160xi16>
+  %r = linalg.generic {indexing_maps = [#i, #i], iterator_types = ["parallel"]}
+      ins(%ta : tensor<160xbf16>) outs(%e : tensor<160xi16>) {
+  ^bb0(%x: bf16, %z: i16):
+    %bits = arith.bitcast %x : bf16 to i16
+    %s = arith.addi %bits, %bits : i16
+    linalg.yield %s : i16
+  } -> tensor<160xi16>
+  bufferization.materialize_in_destination %r in restrict writable %o : (tensor<160xi16>, memref<160xi16>) -> ()
+  return
+}

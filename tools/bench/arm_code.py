@@ -101,6 +101,7 @@ class Kernel:
 
 
 LANE_BY_LANE = re.compile(r"^(fadda|lasta|lastb|clasta|clastb|umov|smov|insr|ins)\s|^mov\s+[wx]\d+, v\d+\.[sd]\["
+                          r"|^[su]cvtf\s+[hsd]\d+, [wx]|^fcvtz[su]\s+[wx]"
                           r"|^f(add|sub|mul|div|madd|msub|max|min|cmp|csel|cvt\w*|sqrt)\s+[hsd]\d")
 ON_STACK = re.compile(r"^(ldr|str|ldp|stp|ld1\w|st1\w)\s.*\[sp\b")
 

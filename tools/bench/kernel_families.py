@@ -14,10 +14,8 @@ FAMILIES = {}
 # Families that work lane by lane on CPUs without SVE; one that does not any longer has to leave. NEON has no gather (angles beyond
 # the reduction's range are rare, and look up digits of pi) and no division of 64-bit integers; and without arithmetic of f16 LLVM
 # converts that to 64-bit integers one by one, even where it is told to do so by way of f32.
-BY_LANES_ON_NEON = ("gather_elements", "cross_entropy", "padding", "upsample", "upsample_bilinear",
-                    "pointwise_sin", "sin_f16", "cos", "tan", "timestep_embedding",
-                    "rotary_embedding", "rotary_embedding_bf16", "rotary_interleaved",
-                    "floor_divide_int64", "remainder_int64", "fmod_int64", "cast_float16_to_int64")
+BY_LANES_ON_NEON = ("gather_elements", "cross_entropy", "padding", "upsample", "upsample_bilinear",  # gathers
+                    "floor_divide_int64", "remainder_int64", "fmod_int64")
 
 
 def add_family(name, f, inputs, counted):

@@ -30,6 +30,9 @@ def VectorizeKernels : Pass<"tenon-vectorize-kernels", "::mlir::ModuleOp"> {
 
 def ExpandMath : Pass<"tenon-expand-math", "::mlir::func::FuncOp"> {
   let summary = "gives transcendental functions and activations their inline formulas";
+  let options = [
+    Option<"int64ByF64", "int64-by-f64", "bool", "false", "vectors of 64-bit integers are converted from and to f64 only">,
+  ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
 }

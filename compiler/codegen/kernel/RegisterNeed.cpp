@@ -29,6 +29,11 @@ static bool isImmediate(Attribute value, VectorShape shape) {
   return bits.isSignedIntN(8) || bits.isShiftedMask() || (~bits).isShiftedMask();
 }
 
+// True for the count of a shift, which every instruction set has as an immediate.
+static bool isShiftCount(OpOperand &operand) {
+  return operand.getOperandNumber() == 1 && isa<arith::ShLIOp, arith::ShRUIOp, arith::ShRSIOp>(operand.getOwner());
+}
+
 // Returns the element that a constant has everywhere; null for other values.
 static Attribute splatOf(Value value) {
   auto constant = value.getDefiningOp<arith::ConstantOp>();
@@ -78,7 +83,7 @@ RegisterNeed tenon::registerNeed(Block &block, VectorShape shape, unsigned lanes
       Attribute splat = splatOf(operand.get());
       if (!splat)
         lastUse[operand.get()] = &op;
-      else if (!isImmediate(splat, shape) && numRegisters(operand.get(), shape, lanes) > 0)
+      else if (!isImmediate(splat, shape) && !isShiftCount(operand) && numRegisters(operand.get(), shape, lanes) > 0)
         need.constants[{splat, getElementTypeOrSelf(operand.get().getType())}].push_back(&operand);
     }
   unsigned live = 0;

@@ -321,9 +321,6 @@ Lane ValueEmitter::computeElementwise(Operation *op, unsigned instance) {
     at(depth);
     return {rounded(operands[0].value, type), depth, isVector, {}};
   }
-  if (isa<arith::BitcastOp>(op) &&
-      (registerType(type) != type || registerType(op->getOperand(0).getType()) != op->getOperand(0).getType()))
-    return fail(op, type, "reinterprets the bits of a half-width float; split the kernel");
   if (std::optional<Lane> consecutive = computeConsecutive(op, operands))
     return *consecutive;
   SmallVector<Value> values;
@@ -331,6 +328,10 @@ Lane ValueEmitter::computeElementwise(Operation *op, unsigned instance) {
     values.push_back(isVector ? widened(lane) : lane.value);
     if (lane.base) // it has a vector from here on
       remember(op->getOperand(number), instance, lane);
+  }
+  if (isa<arith::BitcastOp>(op)) {
+    at(depth);
+    return {reinterpreted(values[0], op->getOperand(0).getType(), type), depth, isVector, {}};
   }
   Value result = cloneFor(op, values, depth)->getResult(0);
   if (keepsRounding && !isExactIn(type, op)) {

@@ -98,6 +98,7 @@ private:
     unsigned depth = 0;
     bool isContiguous = false;
     mlir::Value lanes;
+    int64_t laneStride = 0; ///< of equidistant lanes, where it is known
     bool isVector() const { return isContiguous || lanes; }
   };
 
@@ -110,6 +111,7 @@ private:
   Lane extract(mlir::tensor::ExtractOp op, unsigned instance);
   Lane load(const Access &access, unsigned instance);
   Lane loadFrom(unsigned buffer, const Address &address);
+  mlir::Value loadEveryOther(mlir::Value base, const Address &address);
   Address addressOf(const Access &access, unsigned instance);
   Address sumOf(llvm::SmallVector<std::pair<Lane, const SizeProduct *>> terms);
   void addTerm(Address &address, Lane position, const SizeProduct &stride);
@@ -120,6 +122,7 @@ private:
   mlir::Value toStorage(mlir::Value value, mlir::Type element);
   mlir::Value roundToBF16(mlir::Value value);
   mlir::Value rounded(mlir::Value value, mlir::Type element);
+  mlir::Value reinterpreted(mlir::Value value, mlir::Type from, mlir::Type to);
   mlir::Value like(mlir::Type type, mlir::TypedAttr element);
   mlir::Value integerLike(mlir::Type shape, unsigned width, int64_t value);
   mlir::Type elementTypeOf(unsigned buffer) const;
@@ -141,7 +144,7 @@ private:
   llvm::DenseMap<mlir::Attribute, mlir::Value> constants;
   llvm::DenseMap<unsigned, mlir::Value> tableSizes;
   llvm::DenseMap<mlir::Value, const Access *> loadableScratch;
-  llvm::DenseMap<std::pair<mlir::Value, mlir::Type>, mlir::Value> storedForm; ///< of rounded values
+  llvm::DenseMap<std::pair<mlir::Value, mlir::Type>, mlir::Value> storedForm; ///< of rounded and loaded values
   mlir::Value sizeTable, laneNumbers, elementsPerVector;
 };
 

@@ -71,6 +71,7 @@ void ValueEmitter::addTerm(Address &address, Lane position, const SizeProduct &s
       if (part->getType() != wide)
         *part = arith::IndexCastOp::create(at(address.depth), loc, wide, *part);
   }
+  address.laneStride = !address.lanes && position.base && stride.isStatic() ? stride.constant : 0;
   address.lanes = address.lanes ? arith::AddIOp::create(at(address.depth), loc, address.lanes, lanes) : lanes;
 }
 
@@ -103,6 +104,20 @@ Type ValueEmitter::elementTypeOf(unsigned buffer) const {
 
 Value ValueEmitter::allLanes() { return vectorMask ? vectorMask : splat(builder.getBoolAttr(true)); }
 
+// Every other element from the address on: of two vectors, the second of which ends with the last such element.
+Value ValueEmitter::loadEveryOther(Value base, const Address &address) {
+  Type type = vectorOf(cast<MemRefType>(base.getType()).getElementType());
+  Value toSecond = index(schedule.lanes - 1);
+  OpBuilder &b = at(address.depth);
+  Value first = vector::LoadOp::create(b, loc, type, base, ValueRange{address.offset});
+  Value secondOffset = b.createOrFold<arith::AddIOp>(loc, address.offset, toSecond);
+  Value second = vector::LoadOp::create(b, loc, type, base, ValueRange{secondOffset});
+  SmallVector<int64_t> elements;
+  for (int64_t lane = 0; lane < schedule.lanes; ++lane)
+    elements.push_back(2 * lane < schedule.lanes ? 2 * lane : 2 * lane + 1);
+  return vector::ShuffleOp::create(b, loc, first, second, elements);
+}
+
 Lane ValueEmitter::loadFrom(unsigned buffer, const Address &address) {
   Value base = buffers[buffer];
   Type storage = cast<MemRefType>(base.getType()).getElementType();
@@ -112,6 +127,8 @@ Lane ValueEmitter::loadFrom(unsigned buffer, const Address &address) {
     value = memref::LoadOp::create(b, loc, base, address.offset);
   } else if (address.isContiguous && !vectorMask) {
     value = vector::LoadOp::create(b, loc, vectorOf(storage), base, ValueRange{address.offset});
+  } else if (address.laneStride == 2 && !vectorMask && !schedule.scalable) {
+    value = loadEveryOther(base, address);
   } else {
     Value mask = allLanes(), rest = splat(builder.getZeroAttr(storage));
     at(address.depth);
@@ -121,7 +138,11 @@ Lane ValueEmitter::loadFrom(unsigned buffer, const Address &address) {
       value = vector::GatherOp::create(b, loc, vectorOf(storage), base, ValueRange{address.offset}, address.lanes, mask,
                                        rest);
   }
-  return {fromStorage(value, elementTypeOf(buffer)), address.depth, address.isVector(), {}};
+  Type element = elementTypeOf(buffer);
+  Value result = fromStorage(value, element);
+  if (registerType(element) != element)
+    storedForm[{result, element}] = value;
+  return {result, address.depth, address.isVector(), {}};
 }
 
 Lane ValueEmitter::load(const Access &access, unsigned instance) {
@@ -213,6 +234,15 @@ Value ValueEmitter::rounded(Value value, Type element) {
   Value result = fromStorage(stored, element);
   storedForm[{result, element}] = stored;
   return result;
+}
+
+// At the builder's place: the value of type `to` that has the bits of a register value of type `from`.
+Value ValueEmitter::reinterpreted(Value value, Type from, Type to) {
+  Value stored = toStorage(value, from);
+  Type type = withElement(stored.getType(), storageType(to));
+  if (stored.getType() != type)
+    stored = arith::BitcastOp::create(builder, loc, type, stored);
+  return fromStorage(stored, to);
 }
 
 // At the builder's place: a register value as memory holds it.

@@ -11,7 +11,8 @@
 //   rank zero        as its scalar
 // pow by a constant that is a product or a root is that. Other types are left alone.
 //
-// Integer divisions of fixed vectors, for which x86-64 and NEON have no instruction, divide floats.
+// Integer divisions of fixed vectors, for which x86-64 and NEON have no instruction, divide floats. 64-bit integers become
+// f32 by way of f64 where that is all that vectors can do.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -178,6 +179,60 @@ void expandIntegerDivision(Operation *op) {
   op->erase();
 }
 
+//===--- 64-bit integers and f32 --------------------------------------------------------------------------------------===//
+
+/// The integer is rounded once: f64 holds it exactly up to 2^53, and beyond with its last 10 bits as one, which says that there
+/// is a rest and does not reach the 24 bits of f32. Two halves make the f64, the low one as a mantissa, or LLVM would see through
+/// it and cast to f32 again.
+void expandInt64ToF32(Operation *op) {
+  OpBuilder builder(op);
+  auto type = cast<VectorType>(op->getResult(0).getType());
+  MathBuilder b(builder, op->getLoc(), type.clone(builder.getF64Type()));
+  bool isUnsigned = isa<arith::UIToFPOp>(op);
+  Value x = op->getOperand(0);
+  Value rest = b.intAnd(b.intAdd(b.intAnd(x, b.bits(0x3ff)), b.bits(0x3ff)), b.bits(0x400));
+  Value shortened = arith::OrIOp::create(b.ops, b.intAnd(x, b.bits(~uint64_t(0x3ff))), rest);
+  Value tooLarge = isUnsigned ? b.shiftRight(x, 53) : b.shiftRight(b.intAdd(x, b.bits(uint64_t(1) << 53)), 54);
+  Value isExact = b.intEqual(tooLarge, b.bits(0));
+  x = b.select(isExact, x, shortened);
+  Value high = arith::SIToFPOp::create(b.ops, b.type(), isUnsigned ? b.shiftRight(x, 32) : b.shiftRightSigned(x, 32));
+  Value two52 = b.constant(0x1p52); // the last bit of its mantissa, all zeros, is worth one
+  Value low = b.fromBits(arith::OrIOp::create(b.ops, b.intAnd(x, b.bits(0xffffffff)), b.toBits(two52)));
+  low = b.sub(low, two52);
+  Value real = b.fma(high, b.constant(0x1p32), low);
+  op->replaceAllUsesWith(arith::TruncFOp::create(b.ops, type, real));
+  op->erase();
+}
+
+/// What was f16 fits 32 bits.
+void expandF16ToInt64(arith::FPToSIOp op) {
+  OpBuilder builder(op);
+  Type narrowType = cast<VectorType>(op.getType()).clone(builder.getI32Type());
+  Value narrow = arith::FPToSIOp::create(builder, op.getLoc(), narrowType, op.getIn());
+  op.replaceAllUsesWith(Value(arith::ExtSIOp::create(builder, op.getLoc(), op.getType(), narrow)));
+  op.erase();
+}
+
+bool wasF16(Value value) {
+  auto extension = value.getDefiningOp<arith::ExtFOp>();
+  return extension && getElementTypeOrSelf(extension.getIn()).isF16();
+}
+
+/// Where vectors of 64-bit integers are converted from and to f64 only, LLVM would go by lanes for the other types.
+void convertInt64ByF64(Operation *root) {
+  auto isFixed = [](Type type) {
+    auto vector = dyn_cast<VectorType>(type);
+    return vector && !vector.isScalable() && vector.getElementType().isInteger(64);
+  };
+  root->walk([&](Operation *op) {
+    if (isa<arith::SIToFPOp, arith::UIToFPOp>(op) && isFixed(op->getOperand(0).getType()) &&
+        getElementTypeOrSelf(op->getResult(0)).isF32())
+      expandInt64ToF32(op);
+    else if (auto cast = dyn_cast<arith::FPToSIOp>(op); cast && isFixed(cast.getType()) && wasF16(cast.getIn()))
+      expandF16ToInt64(cast);
+  });
+}
+
 //===--- the pass ----------------------------------------------------------------------------------------------------===//
 
 void expandActivation(ActivationOp op) {
@@ -231,6 +286,10 @@ void tenon::expandMath(Operation *root) {
 namespace {
 struct ExpandMath : tenon::impl::ExpandMathBase<ExpandMath> {
   using ExpandMathBase::ExpandMathBase;
-  void runOnOperation() override { expandMath(getOperation()); }
+  void runOnOperation() override {
+    expandMath(getOperation());
+    if (int64ByF64)
+      convertInt64ByF64(getOperation());
+  }
 };
 } // namespace

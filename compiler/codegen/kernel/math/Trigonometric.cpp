@@ -69,9 +69,15 @@ Reduced reduceFar(MathBuilder &b, Value x) {
     Value fromLow = arith::ShRUIOp::create(ops, wide.shiftRight(low, 1), lowShift);
     return arith::OrIOp::create(ops, arith::ShLIOp::create(ops, high, shift), fromLow);
   };
-  Value high = arith::MulIOp::create(ops, mantissa, window(word[0], word[1]));
-  Value low = arith::MulIOp::create(ops, mantissa, wide.shiftRight(window(word[1], word[2]), 32));
-  Value product = wide.intAdd(high, wide.shiftRight(low, 32)); // modulo 4, in units of 2^-62
+  // Products of 32 bits by 32: NEON and AVX2 have no wider ones.
+  auto timesLow = [&](Value factor) -> Value {
+    Value narrow = arith::TruncIOp::create(ops, bits.getType(), factor);
+    return arith::MulIOp::create(ops, mantissa, arith::ExtUIOp::create(ops, wideInt, narrow));
+  };
+  auto timesHigh = [&](Value factor) { return timesLow(wide.shiftRight(factor, 32)); };
+  Value high = window(word[0], word[1]), low = window(word[1], word[2]);
+  Value product = wide.intAdd(wide.shiftLeft(timesHigh(high), 32), timesLow(high));
+  product = wide.intAdd(product, wide.shiftRight(timesHigh(low), 32)); // modulo 4, in units of 2^-62
   Value turns = wide.shiftRight(wide.intAdd(product, wide.bits(uint64_t(1) << 61)), 62);
   Value fraction = wide.intSub(product, wide.shiftLeft(turns, 62));
   Value angle = arith::SIToFPOp::create(ops, wide.type(), fraction);
