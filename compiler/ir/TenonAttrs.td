@@ -102,6 +102,7 @@ def Tenon_RandomKind : I32EnumAttr<"RandomKind", "how random numbers are distrib
     I32EnumAttrCase<"Bits32", 2, "bits32">,           // i64: integers in [0, 2^32)
     I32EnumAttrCase<"Bits64", 3, "bits64">,           // i64: any 64 bits
     I32EnumAttrCase<"Permutation", 4, "permutation">, // i64 [N]: 0 … N - 1 in random order
+    I32EnumAttrCase<"SerialNormal", 5, "serial_normal">, // as normal, drawn one by one at any length
   ]> {
   let cppNamespace = "::tenon";
   let genSpecializedAttr = 0;

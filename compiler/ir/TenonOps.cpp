@@ -349,7 +349,7 @@ LogicalResult RandomOp::verify() {
   if (getInits().size() != 1)
     return emitOpError("needs one init");
   Type type = shapedType(getInits()[0]).getElementType();
-  bool isReal = getKind() == RandomKind::Uniform || getKind() == RandomKind::Normal;
+  bool isReal = llvm::is_contained({RandomKind::Uniform, RandomKind::Normal, RandomKind::SerialNormal}, getKind());
   bool fits = isReal ? type.isF32() || type.isF64() : type.isInteger(64);
   if (!fits)
     return emitOpError("has no numbers of this kind and type");

@@ -101,7 +101,8 @@ void Grouper::numberOps() {
 }
 
 static bool usesIndices(Operation *op) {
-  return isa<ScatterOp>(op) || isa<linalg::LinalgOp>(op) && op->walk([](tensor::ExtractOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  auto isExtract = [](tensor::ExtractOp) { return WalkResult::interrupt(); };
+  return isa<ScatterOp>(op) || (isa<linalg::LinalgOp>(op) && op->walk(isExtract).wasInterrupted());
 }
 
 // Edges are values, the order of ops with effects, and what uses indices after their checks.

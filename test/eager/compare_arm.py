@@ -80,6 +80,14 @@ def zoo_models(full):
             yield f"{family}/{name}", lambda name=f"{family}/{name}": zoo_model(name)
 
 
+def any_zoo_models(names):
+    import zoo
+
+    for name in names:
+        if name in zoo.ENTRIES:
+            yield name, lambda name=name: zoo_model(name)
+
+
 def zoo_model(name):
     import zoo
 
@@ -151,9 +159,10 @@ def sentence_of(error):
 
 
 def run_module_suite(suite, options, configurations, results):
-    for name, make in MODULE_SUITES[suite](options.full or bool(options.names)):
-        if options.names and name not in options.names:
-            continue
+    entries = MODULE_SUITES[suite](options.full or bool(options.names))
+    if options.names:
+        entries = any_zoo_models(options.names) if suite == "zoo" else [(n, make) for n, make in entries if n in options.names]
+    for name, make in entries:
         missing = results.missing(f"{suite}: {name}", configurations)
         if missing and not results.is_over():
             results.add_all(f"{suite}: {name}", run_module(name, make, missing, suite))
@@ -219,7 +228,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--suites", type=listed, default=[*MODULE_SUITES, "cases", "refusals"])
-    parser.add_argument("--names", type=listed, help="only these entries (of cases: those whose name contains one of these)")
+    parser.add_argument("--names", type=listed,
+                        help="only these entries (of cases: those whose name contains one of these; of zoo: any of tools/zoo)")
     parser.add_argument("--configurations", type=listed)
     parser.add_argument("--results", metavar="FILE", help="where results are kept, and what is there already is not run again")
     parser.add_argument("--minutes", type=float, help="after so many, begin nothing further")

@@ -53,6 +53,19 @@ def normal_numbers_of_half_width(folder):
 
 
 @case
+def numbers_in_the_order_of_memory(folder):
+    """Eager draws for tensors that are not row-major as they lie in memory, and normal numbers one by one."""
+
+    def f(x):
+        padded = torch.zeros(5, 9)
+        padded[:, 1:8].normal_()
+        return (torch.randn_like(x.transpose(0, 1)), torch.rand_like(x.permute(2, 0, 1)), torch.randint_like(x.transpose(0, 1), 50),
+                padded, torch.randn_like(x.half().permute(2, 1, 0)).float(), x.clone().transpose(1, 2).normal_(2, 3), torch.randn(20))
+
+    compare(folder, f, torch.randn(4, 6, 5))
+
+
+@case
 def complex_numbers(folder):
     compare(folder, lambda x: tuple(map(torch.view_as_real, (torch.randn(3, dtype=torch.complex64), torch.rand(2, 9, dtype=torch.complex128), torch.randn_like(x)))),
             torch.randn(5, 7, dtype=torch.complex64))

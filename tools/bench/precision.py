@@ -62,14 +62,15 @@ def outputs(tenon, so, inputs, options):
 
 
 def paired_times(name, sos, inputs, options):
-    """Per .so the milliseconds of each round; a round runs every one of them in turn."""
+    """Per .so the milliseconds of each round; a round runs every one of them in turn, each round another one first."""
     workers = [peers.Worker("tenon", name, options.threads, ["--so", so, "--inputs", inputs]) for so in sos]
     times = [[] for _ in sos]
     for worker in workers:
         worker.round(0.2)
-    for _ in range(options.rounds):
-        for worker, of_one in zip(workers, times):
-            of_one.append(worker.round(options.round_seconds))
+    for first in range(options.rounds):
+        for position in range(len(workers)):
+            number = (first + position) % len(workers)
+            times[number].append(workers[number].round(options.round_seconds))
     for worker in workers:
         worker.close()
     return times
@@ -105,7 +106,7 @@ def main():
     parser.add_argument("--exported", help="folder with MODEL.pt2 and MODEL.reference.safetensors, made before")
     parser.add_argument("--cpu", help="compile for this CPU, which must run here; default: native")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--round-seconds", type=float, default=0.5)
     parser.add_argument("--no-times", action="store_true")
     parser.add_argument("--warnings", action="store_true", help="show what the compiler warns of")

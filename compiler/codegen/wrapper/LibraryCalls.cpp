@@ -29,7 +29,7 @@ static constexpr llvm::StringLiteral decomposeNames[] = {
     "Ldl",      "LdlSolve",      "Qr",                 "HouseholderProduct",  "HouseholderMultiply", "Eigh",
     "EighValues", "Svd",         "SvdValues",          "Eig",                 "EigValues", "Exponential", "LuPermutation"};
 static_assert(std::size(decomposeNames) == getMaxEnumValForDecomposeKind() + 1);
-static constexpr llvm::StringLiteral randomNames[] = {"Uniform", "Normal", "Bits32", "Bits64", "Permutation"};
+static constexpr llvm::StringLiteral randomNames[] = {"Uniform", "Normal", "Bits32", "Bits64", "Permutation", "SerialNormal"};
 static_assert(std::size(randomNames) == getMaxEnumValForRandomKind() + 1);
 static_assert(std::size(regionNames) == getMaxEnumValForRegionPoolKind() + 1);
 static_assert(std::size(recurrenceNames) == getMaxEnumValForRecurrenceKind() + 1);

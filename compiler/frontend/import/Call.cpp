@@ -5,6 +5,7 @@
 //===-----------------------------------------------------------------------------------------------------------------===//
 
 #include "compiler/frontend/import/Complex.h"
+#include "compiler/frontend/import/SizeBounds.h"
 #include "compiler/ir/TenonDialect.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -255,6 +256,34 @@ static std::optional<SmallVector<int64_t>> exportedValues(ArrayRef<SymInt> value
   }
   return result;
 }
+
+static void collectSymbols(const SymExpr &expr, std::map<std::string, tenon::frontend::Range> &values) {
+  if (expr.kind == SymExpr::Kind::Symbol)
+    values[expr.name] = {1000, 1000};
+  for (const SymExpr &operand : expr.operands)
+    collectSymbols(operand, values);
+}
+
+static std::optional<SmallVector<int64_t>> typicalValues(ArrayRef<SymInt> values) {
+  SmallVector<int64_t> result;
+  for (const SymInt &value : values) {
+    if (value.isStatic()) {
+      result.push_back(value.staticValue());
+      continue;
+    }
+    std::map<std::string, tenon::frontend::Range> symbols;
+    collectSymbols(value.expr(), symbols);
+    tenon::frontend::Range range = boundsOf(value.expr(), symbols);
+    if (!range.min || range.min != range.max)
+      return std::nullopt;
+    result.push_back(*range.min);
+  }
+  return result;
+}
+
+std::optional<SmallVector<int64_t>> Call::typicalSizes() const { return typicalValues(results.front()->sizes); }
+
+std::optional<SmallVector<int64_t>> Call::typicalStrides() const { return typicalValues(results.front()->strides); }
 
 // Runs of source dimensions that lie without gaps are taken from the inside; each must be a run of whole result dimensions.
 bool Call::canView(StringRef name) {

@@ -99,6 +99,10 @@ public:
   size_t numResults() const { return results.size(); }
   ScalarType resultDtype(size_t i = 0) const { return partOf ? partType(results[i]->dtype) : results[i]->dtype; }
   Sizes resultSizes(size_t i = 0) { return symbols.sizes(e, results[i]->sizes); }
+  /// Sizes and strides (elements) that the first result would have where every symbol is a thousand, from which their order can
+  /// be told; none where one cannot be computed.
+  std::optional<llvm::SmallVector<int64_t>> typicalSizes() const;
+  std::optional<llvm::SmallVector<int64_t>> typicalStrides() const;
   /// True where a size of the result is known to be zero.
   bool resultIsEmpty(size_t i) const {
     return llvm::any_of(results[i]->sizes, [](const frontend::SymInt &size) { return size.isStatic() && size.staticValue() == 0; });

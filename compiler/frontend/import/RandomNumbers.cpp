@@ -32,6 +32,48 @@ static Tensor draw(Call &call, RandomKind kind, SizesRef sizes, ScalarType dtype
   return numbers;
 }
 
+namespace {
+/// How eager's first result lies in memory, which is how it is drawn.
+struct MemoryOrder {
+  SmallVector<int64_t> dims; ///< from outermost to innermost
+  bool isContiguous = true;  ///< row by row and without gaps
+};
+} // namespace
+
+static MemoryOrder memoryOrder(Call &call) {
+  MemoryOrder order;
+  int64_t rank = static_cast<int64_t>(call.resultSizes().size());
+  order.dims.assign(llvm::seq<int64_t>(0, rank).begin(), llvm::seq<int64_t>(0, rank).end());
+  auto sizes = call.typicalSizes(), strides = call.typicalStrides();
+  if (!sizes || !strides)
+    return order;
+  int64_t expected = 1;
+  for (int64_t dim : llvm::reverse(order.dims)) {
+    order.isContiguous &= (*sizes)[dim] == 1 || (*strides)[dim] == expected;
+    expected *= (*sizes)[dim];
+  }
+  llvm::stable_sort(order.dims, [&](int64_t a, int64_t b) { return (*strides)[a] > (*strides)[b]; });
+  return order;
+}
+
+// As many numbers as the first result has, in the order of eager's memory.
+static Tensor drawInMemoryOrder(Call &call, RandomKind kind, ScalarType dtype, const MemoryOrder &order) {
+  Sizes sizes = call.resultSizes();
+  if (llvm::is_sorted(order.dims))
+    return draw(call, kind, sizes, dtype);
+  Sizes inOrder;
+  SmallVector<int64_t> back(sizes.size());
+  for (auto [position, dim] : llvm::enumerate(order.dims)) {
+    inOrder.push_back(sizes[dim]);
+    back[dim] = static_cast<int64_t>(position);
+  }
+  return call.e.permute(draw(call, kind, inOrder, dtype), back);
+}
+
+static Tensor drawInMemoryOrder(Call &call, RandomKind kind, ScalarType dtype) {
+  return drawInMemoryOrder(call, kind, dtype, memoryOrder(call));
+}
+
 //===--- floats ------------------------------------------------------------------------------------------------------===//
 
 // In [from, to). Half types round numbers of float32; what reaches `to` by that is `from`.
@@ -39,7 +81,7 @@ static Results importUniform(Call &call, double from, double to) {
   ScalarType dtype = call.resultDtype(), compute = computeType(dtype);
   if (!isFloat(dtype))
     return {call.unsupported("uniform integers")};
-  Tensor numbers = draw(call, RandomKind::Uniform, call.resultSizes(), compute);
+  Tensor numbers = drawInMemoryOrder(call, RandomKind::Uniform, compute);
   if (from == 0 && to == 1 && compute == dtype)
     return {numbers};
   return {call.e.pointwise(numbers, numbers.sizes, dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
@@ -57,10 +99,14 @@ static Tensor parameter(Call &call, StringRef name) {
   return call.isTensor(name) ? call.tensor(name) : call.e.fill({}, computeType(call.resultDtype()), call.scalar(name));
 }
 
-// Normal numbers come in blocks of 16. What is left over makes the last block be drawn anew: in half precision, whose numbers
+// Normal numbers of contiguous tensors come in blocks of 16. What is left over makes the last block be drawn anew: in half precision, whose numbers
 // are float32's, without having been drawn before.
-static Tensor normalNumbers(Call &call, SizesRef sizes, ScalarType dtype) {
+static Tensor normalNumbers(Call &call, ScalarType dtype) {
+  MemoryOrder order = memoryOrder(call);
+  if (!order.isContiguous)
+    return drawInMemoryOrder(call, RandomKind::SerialNormal, dtype == computeType(dtype) ? dtype : ScalarType::Float64, order);
   Emitter &e = call.e;
+  Sizes sizes = call.resultSizes();
   constexpr int64_t block = 16;
   Size count = e.product(sizes);
   std::optional<int64_t> known = staticSize(count);
@@ -78,7 +124,7 @@ static Results importNormal(Call &call, bool isStandard) {
   ScalarType dtype = call.resultDtype();
   if (!isFloat(dtype))
     return {call.unsupported("normal integers")};
-  Tensor numbers = normalNumbers(call, call.resultSizes(), dtype);
+  Tensor numbers = normalNumbers(call, dtype);
   if (!call.problem().empty())
     return {numbers};
   if (isStandard)
@@ -100,7 +146,7 @@ static Results importComplexNumbers(Call &call, RandomKind kind) {
 
 // `shape` of uniform numbers of float64 in [0, 1).
 static Results importShaped(Call &call, llvm::function_ref<Value(Math &, Value)> shape) {
-  Tensor uniform = draw(call, RandomKind::Uniform, call.resultSizes(), ScalarType::Float64);
+  Tensor uniform = drawInMemoryOrder(call, RandomKind::Uniform, ScalarType::Float64);
   Tensor numbers = call.e.compute({uniform}, ScalarType::Float64, [&](Math &m, ValueRange args) { return shape(m, args[0]); });
   return {call.e.cast(numbers, call.resultDtype())};
 }
@@ -139,7 +185,7 @@ static Results importIntegers(Call &call, int64_t low, int64_t high) {
   uint64_t range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
   constexpr uint64_t largestOf32Bits = uint64_t(1) << 28;
   RandomKind kind = range < largestOf32Bits ? RandomKind::Bits32 : RandomKind::Bits64;
-  Tensor bits = draw(call, kind, call.resultSizes(), ScalarType::Int64);
+  Tensor bits = drawInMemoryOrder(call, kind, ScalarType::Int64);
   ScalarType dtype = call.resultDtype();
   return {call.e.pointwise(bits, bits.sizes, dtype, [&](OpBuilder &b, Location loc, ValueRange args) {
     Value divisor = scalarConstant(b, loc, ScalarType::Int64, static_cast<int64_t>(range));

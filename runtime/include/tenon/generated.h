@@ -192,7 +192,7 @@ struct ScatterSpec {
 void scatter(Run &run, const ScatterSpec &spec, TensorViews indices, const TensorView &updates, const TensorView &target);
 
 /// The next numbers of the model's generator, in row-major order; meaning as in tenon.random.
-enum class RandomKind : int32_t { Uniform, Normal, Bits32, Bits64, Permutation };
+enum class RandomKind : int32_t { Uniform, Normal, Bits32, Bits64, Permutation, SerialNormal };
 void random(Run &run, RandomKind kind, const TensorView &output);
 
 /// output = per group of rows, lhs x rhs[group]; meaning as in tenon.grouped_matmul.

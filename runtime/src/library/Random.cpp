@@ -58,12 +58,14 @@ double nextNormal(Generator &generator) {
   return radius * std::cos(angle);
 }
 
+template <typename Type> void fillSerialNormal(Generator &generator, std::span<Type> numbers) {
+  for (Type &number : numbers)
+    number = static_cast<Type>(nextNormal(generator));
+}
+
 template <typename Type> void fillNormal(Generator &generator, std::span<Type> numbers) {
-  if (numbers.size() < block) {
-    for (Type &number : numbers)
-      number = static_cast<Type>(nextNormal(generator));
-    return;
-  }
+  if (numbers.size() < block)
+    return fillSerialNormal(generator, numbers);
   fillUniform(generator, numbers);
   for (size_t first = 0; first + block <= numbers.size(); first += block)
     transformBlock(numbers.subspan(first, block));
@@ -87,7 +89,12 @@ template <typename Type> void fill(Generator &generator, RandomKind kind, std::s
     for (int64_t &number : numbers)
       number = static_cast<int64_t>(kind == RandomKind::Bits32 ? generator.bits32() : generator.bits64());
   } else if constexpr (std::is_same_v<Type, float> || std::is_same_v<Type, double>) {
-    kind == RandomKind::Normal ? fillNormal(generator, numbers) : fillUniform(generator, numbers);
+    if (kind == RandomKind::Uniform)
+      fillUniform(generator, numbers);
+    else if (kind == RandomKind::Normal)
+      fillNormal(generator, numbers);
+    else
+      fillSerialNormal(generator, numbers);
   }
 }
 

@@ -51,6 +51,12 @@ TEST_CASE("random: normal numbers are PyTorch's, a few and in blocks") {
              {-0.07664429396390915, 0.35988152027130127, -0.5144619941711426, 0.4046071469783783, 0.2052343785762787});
 }
 
+TEST_CASE("random: normal numbers are drawn one by one where that is asked for") {
+  std::vector<double> numbers = drawn(RandomKind::SerialNormal, DType::F32, 18);
+  checkClose(numbers, {0.8032760620117188, 0.17483338713645935, 0.08897809684276581, -0.6137180328369141, 0.04618244990706444});
+  CHECK(std::abs(numbers[8] - -1.435179352760315) < 1e-6);
+}
+
 TEST_CASE("random: bits and permutations are PyTorch's") {
   CHECK(drawn(RandomKind::Bits32, DType::I64, 2) == std::vector<double>{2365658986, 303761048});
   CHECK(drawn(RandomKind::Permutation, DType::I64, 8) == std::vector<double>{2, 4, 3, 5, 1, 0, 6, 7});
