@@ -23,6 +23,21 @@ void checkVectorLength(const char *features);
 /// Bytes of the calling thread's SVE vectors; 0 without SVE.
 size_t sveVectorBytes();
 
+/// While one lives, the calling thread's SVE vectors have at most `maxBytes` (a power of two, 16 or more). Functions that are
+/// compiled for SVE must not make one: their vectors change under them.
+class SveLimit {
+public:
+  /// Throws Error(TENON_UNSUPPORTED_CPU) where the length cannot be changed.
+  explicit SveLimit(size_t maxBytes);
+  ~SveLimit();
+  SveLimit(const SveLimit &) = delete;
+  /// Whether the vectors are longer elsewhere.
+  bool isInForce() const { return settingBefore >= 0; }
+
+private:
+  int settingBefore = -1; ///< as prctl knows it
+};
+
 /// Whether the CPU has the feature `name`; false for names that are not in the architecture's table.
 bool hasCpuFeature(const std::string &name);
 

@@ -12,6 +12,7 @@
 
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 
 namespace tenon {
 
@@ -70,6 +71,20 @@ void checkVectorLength(const char *features) {
     throw Error(TENON_UNSUPPORTED_CPU, "this thread's SVE vectors have " + std::to_string(bytes * 8) +
                                            " bits, which is no power of two; set a length that is with "
                                            "prctl(PR_SVE_SET_VL)");
+}
+
+SveLimit::SveLimit(size_t maxBytes) {
+  if (sveVectorBytes() <= maxBytes)
+    return;
+  settingBefore = prctl(PR_SVE_GET_VL);
+  if (settingBefore < 0 || prctl(PR_SVE_SET_VL, maxBytes) < 0)
+    throw Error(TENON_UNSUPPORTED_CPU, "this thread's SVE vectors cannot be set to " + std::to_string(maxBytes * 8) +
+                                           " bits by prctl(PR_SVE_SET_VL), which OpenBLAS needs here");
+}
+
+SveLimit::~SveLimit() {
+  if (isInForce())
+    prctl(PR_SVE_SET_VL, settingBefore);
 }
 
 } // namespace tenon

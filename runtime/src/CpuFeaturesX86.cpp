@@ -112,6 +112,10 @@ bool hasCpuFeature(const std::string &name) {
 
 void checkVectorLength(const char *) {}
 
+SveLimit::SveLimit(size_t) {}
+
+SveLimit::~SveLimit() = default;
+
 size_t sveVectorBytes() { return 0; }
 
 } // namespace tenon

@@ -91,13 +91,15 @@ void runTeamPart(void *data) { static_cast<Region *>(data)->runPart(omp_get_thre
 // A lent thread has OpenMP settings of its own: a library call in the body must not open a team there.
 void runLentPart(void *data, int32_t part) {
   auto *region = static_cast<Region *>(data);
-  int threads = omp_get_max_threads();
-  omp_set_num_threads(1);
+  LibraryThreads alone(1);
   region->runPart(part, region->numParts);
-  omp_set_num_threads(threads);
 }
 
 } // namespace
+
+LibraryThreads::LibraryThreads(int count) : countBefore(omp_get_max_threads()) { omp_set_num_threads(count); }
+
+LibraryThreads::~LibraryThreads() { omp_set_num_threads(countBefore); }
 
 ThreadTeam::ThreadTeam(int32_t numThreads, tenon_parallel_for_fn lentFor, void *lentPool)
     : numThreads_(numThreads ? numThreads : numCores()), lentFor(lentFor), lentPool(lentPool) {
@@ -122,7 +124,7 @@ void ThreadTeam::parallelFor(int64_t count, void (*body)(const void *, int64_t),
     std::rethrow_exception(region.failure);
 }
 
-ThreadTeam::Scope::Scope(const ThreadTeam &team) : callersThreads(omp_get_max_threads()) {
+ThreadTeam::Scope::Scope(const ThreadTeam &team) : threads(team.numLibraryThreads()) {
   if (team.numLibraryThreads() > 1) {
     pid_t process = getpid();
     if (processOfTeam && processOfTeam != process)
@@ -130,9 +132,6 @@ ThreadTeam::Scope::Scope(const ThreadTeam &team) : callersThreads(omp_get_max_th
                                           "child, or load the model with num_threads 1");
     processOfTeam = process;
   }
-  omp_set_num_threads(team.numLibraryThreads());
 }
-
-ThreadTeam::Scope::~Scope() { omp_set_num_threads(callersThreads); }
 
 } // namespace tenon

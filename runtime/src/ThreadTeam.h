@@ -17,6 +17,17 @@
 
 namespace tenon {
 
+/// While one lives, OpenMP regions that libraries open on this thread have `count` threads.
+class LibraryThreads {
+public:
+  explicit LibraryThreads(int count);
+  ~LibraryThreads();
+  LibraryThreads(const LibraryThreads &) = delete;
+
+private:
+  int countBefore;
+};
+
 class ThreadTeam {
 public:
   /// `numThreads` 0: as many as the process has cores. Null `lentFor`: OpenMP's threads.
@@ -33,11 +44,9 @@ public:
   public:
     /// Throws Error where the thread's team was lost by fork().
     explicit Scope(const ThreadTeam &team);
-    ~Scope();
-    Scope(const Scope &) = delete;
 
   private:
-    int callersThreads;
+    LibraryThreads threads;
   };
 
 private:

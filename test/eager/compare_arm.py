@@ -41,8 +41,7 @@ NOT_COMPLETE = 3
 # What a model is compiled for, and the vector length in bits it is run at (0: a CPU without SVE).
 FULL = ["generic@0", *[f"neoverse-v1@{bits}" for bits in emulation.LENGTHS], "neoverse-v2@128", "neoverse-v2@512"]
 SUBSET = ["generic@0", "neoverse-v1@256", "neoverse-v2@2048"]
-# A case is about one mechanism and not about a length.
-CONFIGURATIONS_OF_CASES = ["generic@0", "neoverse-v1@256", "neoverse-v2@512"]
+CONFIGURATIONS_OF_CASES = FULL[:6]
 CASE_FILES = ("snippets", "functions", "complex", "losses", "indexing", "linalg", "products", "windows", "recurrent", "dynamic",
               "late_sizes", "boxes", "state", "control_flow", "checks", "forms")
 CASES_PER_CASE_OF_SUBSET = 24
@@ -51,7 +50,7 @@ ZOO = {
     "tv_cls": ("squeezenet1_0", "mobilenet_v3_large", "densenet121", "efficientnet_b0", "googlenet", "maxvit_t", "mnasnet0_5",
                "regnet_x_400mf", "resnet18", "shufflenet_v2_x0_5"),
     "hf": ("gpt2_mask", "llama", "qwen2_mask", "gemma3_text", "falcon", "olmoe", "mpt", "olmo3", "bert_mlm", "layoutlm_seqcls",
-           "bigbird_sparse_mlm", "deberta_v2_mlm", "tapas", "t5_small", "mbart_s2s", "patchtst", "vit", "swin", "vivit", "clip",
+           "bigbird_sparse_mlm", "deberta_v2_mlm", "roformer_mlm", "t5_small", "mbart_s2s", "patchtst", "vit", "swin", "vivit", "clip",
            "convnext", "poolformer", "wav2vec2_ctc", "whisper_tiny", "moonshine"),
 }
 HALF_MODELS = ("bert_base", "mobilenet_v3_large", "resnet50", "gpt2", "t5_small", "vit_b_16")
@@ -219,7 +218,7 @@ def configurations_of(suite, options):
     if suite == "full_size":
         return FULL[2:3]
     if suite == "cases":
-        return CONFIGURATIONS_OF_CASES if options.full else CONFIGURATIONS_OF_CASES[1:2]
+        return CONFIGURATIONS_OF_CASES if options.full else SUBSET[1:2]
     return FULL if options.full else SUBSET
 
 

@@ -30,6 +30,14 @@ def definite(x):
     return x @ x.mT + torch.eye(x.shape[-1], dtype=x.dtype)
 
 
+@snippet(regular(70, 70), regular(2, 70, 70, dtype=torch.float64))
+def matrices_of_many_tiles(x, y):
+    a, b = definite(x), definite(y)
+    values, vectors = linalg.eigh(b)
+    return (linalg.cholesky(a), linalg.cholesky(b), torch.cholesky_inverse(linalg.cholesky(b)), linalg.eigvalsh(a), values,
+            vectors * values[..., None, :] @ vectors.mT, linalg.inv(x), linalg.det(y / 8), linalg.svdvals(x), linalg.solve(y, b))
+
+
 @snippet(regular(2, 3, 5, 5), floats(3, 5, 2))
 def cholesky(x, b):
     a = definite(x)

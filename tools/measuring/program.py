@@ -11,7 +11,7 @@ import torch
 import zoo
 from tenon.exporting import flatten_tensors
 
-from . import sizes, wider
+from . import double, sizes
 from .half import in_half
 
 FORMS = ("raw", "decomposed", "core")
@@ -26,7 +26,7 @@ class ExportError(Exception):
 
 
 class Call(NamedTuple):
-    """One call of the model: flattened inputs, eager outputs, outputs in a wider precision (None: eager ran alone)."""
+    """One call of the model: flattened inputs, eager outputs, outputs in double precision (None: eager ran alone)."""
 
     label: str
     inputs: list
@@ -52,9 +52,7 @@ def load_or_make(name, options, folder):
     if options.dynamic and not shapes:
         raise ExportError("the entry has no dynamic dimensions")
     program = _export(example, shapes, options.form, path)
-    # Of models in half precision that do not run in double precision, single precision tells as much.
-    wider_dtypes = (torch.float64, torch.float32) if options.dtype else (torch.float64,)
-    calls = _calls(program, example, bool(shapes), wider_dtypes)
+    calls = _calls(program, example, bool(shapes))
     constant = _constant_outputs(example, calls[0])
     torch.save(([tuple(call) for call in calls], constant), kept)
     return Program(path, calls, constant)
@@ -76,7 +74,7 @@ def _export(example, shapes, form, path):
     return program
 
 
-def _calls(program, example, is_dynamic, wider_dtypes):
+def _calls(program, example, is_dynamic):
     def accepts(args, kwargs):
         try:
             with torch.no_grad():
@@ -87,24 +85,21 @@ def _calls(program, example, is_dynamic, wider_dtypes):
             return False
 
     others = sizes.other_inputs(program, example.args, example.kwargs, accepts) if is_dynamic else []
-    return [_call(example, wider_dtypes, *inputs) for inputs in [("example", example.args, example.kwargs), *others]]
+    return [_call(example, *inputs) for inputs in [("example", example.args, example.kwargs), *others]]
 
 
-def _call(example, wider_dtypes, label, args, kwargs):
+def _call(example, label, args, kwargs):
     outputs = _eager_outputs(example.module, args, kwargs)
-    shapes, state = [output.shape for output in outputs], torch.get_rng_state()
-    exact = None
-    for dtype in wider_dtypes:
-        try:
-            torch.manual_seed(SEED)
-            wide = wider.exact_outputs(example.module, args, kwargs, dtype)
-        except (RuntimeError, TypeError, ValueError, NotImplementedError):  # a model that cannot run in this precision
-            continue
+    state = torch.get_rng_state()
+    try:
+        torch.manual_seed(SEED)
+        exact = double.exact_outputs(example.module, args, kwargs)
         has_drawn_the_same = torch.equal(torch.get_rng_state(), state)
-        if [tensor.shape for tensor in wide] == shapes and (has_drawn_the_same or not _depends_on_draws(example, args, kwargs, outputs)):
-            exact = _plain(wide)
-            break
-    return Call(label, _plain(flatten_tensors((args, kwargs))), _plain(outputs), exact)
+        comparable = has_drawn_the_same or not _depends_on_draws(example, args, kwargs, outputs)
+        exact = exact if comparable and [e.shape for e in exact] == [o.shape for o in outputs] else None
+    except (RuntimeError, TypeError, ValueError, NotImplementedError):  # a model that cannot run in double precision
+        exact = None
+    return Call(label, _plain(flatten_tensors((args, kwargs))), _plain(outputs), exact and _plain(exact))
 
 
 def _depends_on_draws(example, args, kwargs, outputs):

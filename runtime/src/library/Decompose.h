@@ -12,14 +12,17 @@
 #ifndef TENON_RUNTIME_LIBRARY_DECOMPOSE_H
 #define TENON_RUNTIME_LIBRARY_DECOMPOSE_H
 
+#include "CpuFeatures.h"
 #include "Elements.h"
 #include "Partition.h"
 #include "RunContext.h"
+#include "ThreadTeam.h"
 #include "openblas/Lapack.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 namespace tenon::library {
 
@@ -150,6 +153,21 @@ template <typename Function> void withNumberType(const DecomposeCall &call, cons
     isDouble ? function(double{}) : function(float{});
 }
 
+/// While one lives, LAPACK sees SVE vectors of at most 256 bits, on this thread alone where they are longer elsewhere (each thread
+/// has a length of its own). At 512 bits and more OpenBLAS 0.3.34's symmetric updates are wrong, and with them, without a word,
+/// Cholesky factors of order 33 and eigenvalues of order 64: they step by the tiles of 256 bits that they were compiled for.
+class LapackVectors {
+public:
+  LapackVectors() : limit(256 / 8) {
+    if (limit.isInForce())
+      alone.emplace(1);
+  }
+
+private:
+  SveLimit limit;
+  std::optional<LibraryThreads> alone;
+};
+
 /// Runs a routine for every matrix of the batch. A routine is made from (call, workspace) and has run(number). Threads share
 /// the matrices where there is enough of them to do; else LAPACK has the threads.
 template <typename Routine> void forEachMatrix(RunContext &context, const DecomposeCall &call) {
@@ -160,6 +178,7 @@ template <typename Routine> void forEachMatrix(RunContext &context, const Decomp
   Partition parts(call.numMatrices(), cost, context.numThreads());
   auto *memory = static_cast<char *>(context.scratch(measured.size() * static_cast<size_t>(parts.size())));
   context.parallelFor(parts.size(), [&](int64_t part) {
+    LapackVectors vectors;
     Workspace space(memory + measured.size() * static_cast<size_t>(part));
     Routine routine{call, space};
     for (int64_t number = parts.begin(part); number < parts.begin(part + 1); ++number)

@@ -64,7 +64,7 @@ const tenon::Global globals[] = {{tenon::GlobalKind::Weight, numColumns * 4, 0},
 
 const tenon::Model tenon::model = {
     {sizeof(tenon_model_info), "affine", "0.1.0", "2.14.1", "x86_64", "generic", "", "model", "strict", 1, 1, 0, inputs,
-     outputs, nullptr, "", "", 8192, 0, 3, 0},
+     outputs, nullptr, "", "", 8192, 0, 3, 0, 0, nullptr},
     globals, 3, 0, false, 8192, 0x5eedULL, WEIGHTS_FILE, init, run, nullptr};
 
 extern "C" __attribute__((visibility("default"))) const tenon_api *tenon_model_entry(uint32_t abiVersion) {

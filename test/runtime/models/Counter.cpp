@@ -38,7 +38,7 @@ const tenon::Global globals[] = {{tenon::GlobalKind::State, 16, 0}, {tenon::Glob
 
 const tenon::Model tenon::model = {
     {sizeof(tenon_model_info), "counter", "0.1.0", "2.14.1", "x86_64", "generic", "", "model", "strict", 1, 2, 0, inputs,
-     outputs, nullptr, "", "", 16, 20, 1, 0},
+     outputs, nullptr, "", "", 16, 20, 1, 0, 0, nullptr},
     globals, 2, 0, false, 16, 0xc0ULL, nullptr, nullptr, run, nullptr};
 
 extern "C" __attribute__((visibility("default"))) const tenon_api *tenon_model_entry(uint32_t abiVersion) {

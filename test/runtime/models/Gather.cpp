@@ -59,7 +59,7 @@ const tenon_symbol_info symbols[] = {{"s0", 2, 512}, {"s1", 0, INT64_MAX}};
 
 const tenon::Model tenon::model = {
     {sizeof(tenon_model_info), "gather", "0.1.0", "2.14.1", "x86_64", "generic", FEATURES, "model", "strict", 3, 1, 2,
-     inputs, outputs, symbols, "", "", 0, 0, 1, 0},
+     inputs, outputs, symbols, "", "", 0, 0, 1, 0, 0, nullptr},
     nullptr, 0, 0, true, 0, 0, nullptr, nullptr, run, outputShapes};
 
 extern "C" __attribute__((visibility("default"))) const tenon_api *tenon_model_entry(uint32_t abiVersion) {

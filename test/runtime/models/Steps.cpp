@@ -39,7 +39,7 @@ const tenon_tensor_info outputs[] = {{"steps", {kDLInt, 64, 1}, 2, rows, rowsTex
 
 const tenon::Model tenon::model = {
     {sizeof(tenon_model_info), "steps", "0.1.0", "2.14.1", "x86_64", "generic", "", "model", "strict", 1, 2, 0, inputs,
-     outputs, nullptr, "", "", 0, 0, 0, 0},
+     outputs, nullptr, "", "", 0, 0, 0, 0, 0, nullptr},
     nullptr, 0, 0, true, 0, 0, nullptr, nullptr, run, outputShapes};
 
 extern "C" __attribute__((visibility("default"))) const tenon_api *tenon_model_entry(uint32_t abiVersion) {
