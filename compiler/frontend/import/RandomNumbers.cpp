@@ -99,12 +99,14 @@ static Tensor parameter(Call &call, StringRef name) {
   return call.isTensor(name) ? call.tensor(name) : call.e.fill({}, computeType(call.resultDtype()), call.scalar(name));
 }
 
-// Normal numbers of contiguous tensors come in blocks of 16. What is left over makes the last block be drawn anew: in half precision, whose numbers
-// are float32's, without having been drawn before.
+// Normal numbers of contiguous tensors come in blocks of 16. What is left over makes the last block be drawn anew: in half
+// precision, whose numbers are float32's, without having been drawn before. Those of other tensors come one by one.
 static Tensor normalNumbers(Call &call, ScalarType dtype) {
   MemoryOrder order = memoryOrder(call);
-  if (!order.isContiguous)
-    return drawInMemoryOrder(call, RandomKind::SerialNormal, dtype == computeType(dtype) ? dtype : ScalarType::Float64, order);
+  if (!order.isContiguous) {
+    bool isHalf = dtype != computeType(dtype);
+    return drawInMemoryOrder(call, RandomKind::SerialNormal, isHalf ? ScalarType::Float64 : dtype, order);
+  }
   Emitter &e = call.e;
   Sizes sizes = call.resultSizes();
   constexpr int64_t block = 16;
