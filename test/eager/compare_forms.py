@@ -53,7 +53,7 @@ def errors_of_linear_algebra(folder):
     regular = torch.randn(2, 4, 4) + 4 * torch.eye(4)
     for transform in DECOMPOSITIONS.values():
         eager.compare(Solves(), (regular,), {}, folder, transform=transform)
-        model = tenon.load(f"{folder}/model.so")
+        model = eager.machine.load(f"{folder}/model.so")
         try:
             model.run_flat([torch.zeros(2, 4, 4)])
         except tenon.TenonError as error:

@@ -221,7 +221,7 @@ def a_truth_value_that_the_program_relies_on(folder):
 
     path = os.path.join(folder, "model.pt2")
     export(Positive().eval(), (torch.ones(4),), path=path)
-    model = tenon.load(eager.compile_program(path))
+    model = eager.load_program(path)
     assert not model.run_flat([torch.ones(4)])[0].any()
     try:
         model.run_flat([torch.tensor([1.0, -1, 1, 1])])
