@@ -128,6 +128,13 @@ def matmuls(x):
     return x @ x.t(), x.t() @ x, F.linear(x, x + 1)
 
 
+@family(lambda n: torch.randn(n, n), (1, 33, 70))
+def factors(x):
+    """Of more rows than OpenBLAS' tiles have: its symmetric updates are wrong above 256 bits (see LapackVectors)."""
+    a = x @ x.t() + torch.eye(x.shape[0])
+    return torch.linalg.cholesky(a), torch.linalg.eigvalsh(a), torch.linalg.inv(a)
+
+
 @family(lambda n: torch.randn(9, n).bfloat16(), NON_EMPTY)
 def matmuls_bf16(x):
     n = x.shape[1]
