@@ -65,7 +65,8 @@ std::string sentenceOf(const std::function<void(Run &)> &test) {
 } // namespace
 
 const Model tenon::model = {
-    {sizeof(tenon_model_info), "parts", "", "", "", "", "", "", "", 0, 0, 0, nullptr, nullptr, nullptr, "", "", 0, 0, 0, 0, 0, nullptr},
+    {sizeof(tenon_model_info), "parts", "", "", "", "", "", "", "", 0, 0, 0, nullptr, nullptr, nullptr, "", "", 0, 0,
+     0, 0, 0, nullptr},
     nullptr, 0, 4, false, 0, 0, nullptr, nullptr, callBody, nullptr};
 
 //===--- partition ---------------------------------------------------------------------------------------------------===//

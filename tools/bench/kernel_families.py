@@ -11,10 +11,9 @@ ROWS, COLUMNS = 4, 4096
 
 FAMILIES = {}
 
-# Families that work lane by lane on CPUs without SVE; one that does not any longer has to leave. NEON has no gather (angles beyond
-# the reduction's range are rare, and look up digits of pi) and no division of 64-bit integers; and without arithmetic of f16 LLVM
-# converts that to 64-bit integers one by one, even where it is told to do so by way of f32.
-BY_LANES_ON_NEON = ("gather_elements", "cross_entropy", "padding", "upsample", "upsample_bilinear",  # gathers
+# Families that work lane by lane on CPUs without SVE; one that does not any longer has to leave. NEON has no gather and no
+# division of 64-bit integers.
+BY_LANES_ON_NEON = ("gather_elements", "cross_entropy", "padding", "upsample", "upsample_bilinear",
                     "floor_divide_int64", "remainder_int64", "fmod_int64")
 
 

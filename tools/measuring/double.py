@@ -24,7 +24,7 @@ class WideNames(TorchFunctionMode):
         kwargs = kwargs or {}
         if function in DRAWS or function in DRAWS_LIKE_A_TENSOR:
             drawn = kwargs.get("dtype") or (torch.float32 if function in DRAWS else self.narrow)
-            return function(*args, **{**kwargs, "dtype": drawn}).double()
+            return widen(function(*args, **{**kwargs, "dtype": drawn}))
         if function is torch.Tensor.float:
             function = torch.Tensor.double
         args, kwargs = tree_map(lambda v: WIDER.get(v, v) if isinstance(v, torch.dtype) else v, (args, kwargs))
